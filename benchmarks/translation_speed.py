@@ -1,4 +1,4 @@
-"""Measures encoders and decoders with attention, beside PyTorch: training and greedy decoding.
+"""Measures encoders and decoders with attention, beside PyTorch and JAX, in training and decoding.
 
 The networks reverse sequences of 1 to 25 symbols: embeddings of 16 numbers, a bidirectional LSTM
 of 64 units, an LSTM of 64 units, general attention, and a dense layer. Training is the loss and
@@ -9,8 +9,10 @@ a time. `python -m benchmarks.translation_speed` needs the `bench` extra.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
@@ -32,6 +34,7 @@ from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 
 SYMBOLS, START, END = 54, 0, 1
+CONTENDERS = 3  # in training
 BATCHES, LONGEST, SENTENCES = 32, 25, 1000
 
 
@@ -109,21 +112,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="1, of which processor time counts")
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
+    os.environ["PJRT_NPROC"] = str(given.threads)  # of XLA, before JAX is imported
+    from benchmarks.peers import jax_translation
+
     clock = process_time if given.threads == 1 else perf_counter
-    print(f"{machine()['cpu']}, threads: {given.threads}, PyTorch {torch.__version__}\n")
-    print("| | sequences a batch | nnkit | PyTorch | ratio |")
-    print("|---|---:|---:|---:|---:|")
+    versions = f"PyTorch {torch.__version__}, JAX {version('jax')}"
+    print(f"{machine()['cpu']}, threads: {given.threads}, {versions}\n")
+    print("| | sequences a batch | nnkit | PyTorch | JAX | ratio to the faster |")
+    print("|---|---:|---:|---:|---:|---:|")
     with threadpool_limits(given.threads), numerics():
         for feeding in (False, True):
             mark = ", input feeding" if feeding else ""
             ours, theirs = Nnkit(feeding, given.threads), Reverser(SYMBOLS, feeding)
+            compiled = jax_translation.Reverser(SYMBOLS, feeding)
             for samples in (32, 64, 128):
                 found = batches(samples)
                 tokens = sum(each.tokens for each in found)
                 prepared = [tensors(each) for each in found]
+                of_jax = [jax_translation.padded(each) for each in found]
                 report(
                     f"training{mark}, target symbols/s", samples, tokens, given.rounds, clock,
                     partial(ours.train, found), partial(theirs.learn, prepared),
+                    partial(compiled.learn, of_jax),
                 )  # fmt: skip
             rng = np.random.default_rng(1)
             many = pairs(rng.integers(1, LONGEST + 1, SENTENCES), rng)
@@ -142,13 +152,14 @@ def report(
     clock: Callable[[], float],
     *contenders: Callable[[], Any],
 ) -> None:
-    """Prints the units a second of both contenders, which take turns, and their ratio."""
+    """Prints the units a second of the contenders, which take turns, and the first one's ratio."""
     for work in contenders:
         work()  # warm up
     taken = [[seconds(work, clock) for work in contenders] for _ in range(rounds)]
-    ours, theirs = (units / median(times) for times in zip(*taken, strict=True))
-    ratio = median(theirs / ours for ours, theirs in taken)
-    print(f"| {what} | {samples} | {ours:,.0f} | {theirs:,.0f} | {ratio:.2f} |", flush=True)
+    speeds = [f"{units / median(times):,.0f}" for times in zip(*taken, strict=True)]
+    ratio = median(min(theirs) / ours for ours, *theirs in taken)
+    cells = [what, str(samples), *speeds, *["–"] * (CONTENDERS - len(speeds)), f"{ratio:.2f}"]
+    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def seconds(work: Callable[[], Any], clock: Callable[[], float]) -> float:

@@ -134,3 +134,14 @@ def test_errors_of_a_mapping_name_the_setting() -> None:
 def test_a_run_shows_where_it_is_and_how_it_ended(tmp_path: Path) -> None:
     run = nnkit.train(nnkit.load_config(XOR, ["training.epochs=1", "expect={}"]), runs=tmp_path)
     assert re.fullmatch(rf"<Run {tmp_path}/xor-\w+: completed(, \w+ [\d.e+-]+)*>", repr(run))
+
+
+def test_lengths_of_sequences_come_from_the_data() -> None:
+    """No public function takes them, or a mask, so that nobody can pass wrong ones."""
+    taken = set()
+    for public in map(nnkit.__getattribute__, nnkit.__all__):
+        methods = vars(public).values() if inspect.isclass(public) else ()
+        for function in filter(inspect.isfunction, (public, *methods)):
+            taken |= set(inspect.signature(function).parameters)
+    assert "texts" in taken
+    assert not taken & {"lengths", "mask", "padding"}

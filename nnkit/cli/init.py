@@ -18,6 +18,7 @@ from nnkit.cli.init_options import (
     TaskKind,
     TaskOption,
     TestDataOption,
+    UnitOption,
     ValidationDataOption,
 )
 from nnkit.cli.options import JsonOption, argument
@@ -41,6 +42,7 @@ def init(
     header: HeaderOption = None,
     missing: MissingOption = None,
     decimal: DecimalOption = None,
+    unit: UnitOption = None,
     csv: Annotated[Path | None, typer.Option("--csv", hidden=True)] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,6 +80,7 @@ def init(
         header=header,
         missing=tuple(missing or ()),
         decimal=None if decimal is None else decimal.value,
+        units=tuple(unit or ()),
         text_task=of_texts,
     )
     sets = {"validation": validation, "test": test}

@@ -112,3 +112,13 @@ DecimalOption = Annotated[
         show_default=False,
     ),
 ]
+UnitOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--unit",
+        metavar="TEXT",
+        help="What stands beside numbers and is no part of them, such as kg (repeatable; "
+        "default: found out).",
+        show_default=False,
+    ),
+]

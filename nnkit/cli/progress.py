@@ -44,10 +44,11 @@ def opening(trainer: Trainer) -> list[str]:
     """The lines printed before the first step."""
     known, monitor = trainer.summary(), trainer.plan.monitor
     samples = f"{known['training_samples']:,} training samples"
+    steps = f"{known['steps']:,} step{'s' * (known['steps'] != 1)}"
     epochs = f"{show_count(known['epochs'])} {'epoch' if known['epochs'] == 1 else 'epochs'}"
     lines = [
         f"{known['name']}: {known['parameters']:,} parameters, {samples}",
-        f"{known['steps']:,} steps: {epochs}, batch size {known['batch_size']:,}",
+        f"{steps}: {epochs}, batch size {known['batch_size']:,}",
         *_processes(trainer),
         f"run: {trainer.directory.path}",
         *_notices(trainer),

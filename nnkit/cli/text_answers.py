@@ -172,7 +172,7 @@ def say_about_lines(model: TrainedModel, lines: Sequence[TextLine]) -> None:
     tabs: list[str] = []
     count = 0
     for line in lines:
-        if line.is_blank:
+        if line.is_blank or (coding.predicts == "text" and not line.text.strip()):
             continue
         symbols = coding.inputs.split(line.text)
         count += len(symbols)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,11 +21,13 @@ class Ragged:
         values: the values of all sequences, one sequence after the other, (Σ lengths, …).
         starts: the place in `values` where each sequence begins, (n,). Sequences may overlap.
         lengths: the number of values of each sequence, (n,).
+        fewest: the least number of positions to which they are padded.
     """
 
     values: Array
     starts: Array
     lengths: Array
+    fewest: int = 0
 
     @classmethod
     def of(cls, values: Array, offsets: Array) -> Ragged:
@@ -43,7 +45,7 @@ class Ragged:
         return len(self.starts)
 
     def __getitem__(self, chosen: slice | Array) -> Ragged:
-        return Ragged(self.values, self.starts[chosen], self.lengths[chosen])
+        return replace(self, starts=self.starts[chosen], lengths=self.lengths[chosen])
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -62,7 +64,7 @@ class Ragged:
 
     def padded(self, dtype: Any = None) -> Array:
         """The sequences as columns (T, n), with 0 after the end of each."""
-        longest = int(self.lengths.max(initial=0))
+        longest = int(self.lengths.max(initial=self.fewest))
         steps = np.arange(longest)[:, None]
         inside = steps < self.lengths
         padded = np.zeros((longest, len(self)), self.dtype if dtype is None else dtype)

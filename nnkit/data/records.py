@@ -147,21 +147,25 @@ def encoded_rows(
     """Encodes rows of cells in the order of the columns as raw inputs (n, columns).
 
     Args:
-        X: rows (n, columns), or a single row; a word may be given as such, or by its number.
+        X: rows (n, columns), or a single row; a word may be given as such, or by its number. With
+            columns of dates, rows are those of a table, or have the parts of the dates instead.
         columns: the columns.
-        notation: how missing values are written.
+        notation: how dates and missing values are written.
         unknown: as for `encoded`.
 
     Raises:
         DataError: the shape differs, or a cell is neither missing nor of its column's kind.
     """
     cells = np.asarray(X, dtype=object)
-    if cells.ndim == 1 and len(cells) == len(columns):
+    names = tuple(dict.fromkeys(part_of(column.name, notation.dates)[0] for column in columns))
+    if cells.ndim == 1 and len(cells) in (len(columns), len(names)):
         cells = cells[None]
+    if cells.ndim == 2 and cells.shape[1] == len(names) < len(columns):
+        table = dict(zip(names, cells.T, strict=True))
+        return encoded(table, columns, notation, unknown=unknown)
     if cells.ndim != 2 or cells.shape[1] != len(columns):
         raise DataError(
-            f"inputs of shape {cells.shape}; this model expects (n, {len(columns)}): "
-            f"{_some([column.name for column in columns])}"
+            f"inputs of shape {cells.shape}; this model expects (n, {len(names)}): {_some(names)}"
         )
     return np.column_stack(
         [

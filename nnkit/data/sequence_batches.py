@@ -91,7 +91,7 @@ class SequenceBatches:
             samples, longest = int(sizes[widest]), int(lengths[widest])
         sides = (self.inputs, self.targets if isinstance(self.targets, Ragged) else self.inputs)
         of_input, of_target = (min(int(side.lengths.max()), longest) for side in sides)
-        return LargestBatch(samples, of_input, of_target)
+        return LargestBatch(samples, max(of_input, self.inputs.fewest), of_target)
 
     def order(self, epoch: int) -> list[Array]:
         """The indices of the sequences in each batch of an epoch."""

@@ -64,6 +64,10 @@ class Beam(Decoding):
         base = (5.0 + length) / 6.0 if self.normalization == "wu" else float(length)
         return float(base**self.length_penalty)
 
+    @property
+    def of_attention(self) -> str | None:
+        return "coverage_penalty" if self.coverage_penalty else super().of_attention
+
     def score(
         self,
         log_probability: float,

@@ -66,13 +66,22 @@ class Decoding(Component):
         description="The n of n-grams that no output contains twice. Where this and `min_length` "
         "leave no symbol, they are waived for that position.",
     )
-    unknown: bool = Field(False, description="Produce the symbol for unknown words, too.")
+    unknown: bool | Literal["copy"] = Field(
+        False,
+        description="Produce the symbol for unknown words, too; in a text, `copy` replaces it by "
+        "the symbol of the source that has the most attention (Jean et al. 2015).",
+    )
     exclude: Annotated[tuple[str, ...], Listed] = Field(
         (), description="Symbols that are not produced."
     )
     stop: Annotated[tuple[str, ...], Listed] = Field(
         (), description="Symbols that end an output, of which they are the last."
     )
+
+    @property
+    def of_attention(self) -> str | None:
+        """The setting that needs a decoder with attention to its source, if there is one."""
+        return "unknown" if self.unknown == "copy" else None
 
     @abstractmethod
     def decode(

@@ -14,6 +14,7 @@ from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_
 from nnkit.data.sources.source import Source, TableRows
 from nnkit.errors import DataError
 from nnkit.inference.text_predictions import as_texts, checked_texts, refused_texts
+from nnkit.nn.model import Model
 from nnkit.nn.params import Array, Shape
 from nnkit.task.sequence_coding import SequenceCoding
 
@@ -23,12 +24,14 @@ class ModelInputs:
     """Converts arrays, rows, data frames, texts and files to the raw inputs of one model.
 
     Attributes:
+        model: the network, which may limit the lengths of texts.
         source: the data source of the model, which reads files.
         preprocessor: knows the columns of a table, and which of them may have gaps.
         shape: the shape of one raw sample.
         coding: the vocabularies of a model of texts; None for models of other data.
     """
 
+    model: Model
     source: Source
     preprocessor: Preprocessor
     shape: Shape
@@ -71,7 +74,7 @@ class ModelInputs:
             DataError: X has another shape, or lacks a column.
         """
         if self.coding is not None:
-            return checked_texts(self.coding, X)
+            return checked_texts(self.coding, self.model, X)
         columns, notation, unknown = self.columns, self.source.notation, self.preprocessor.unknown
         if columns and is_table(X):
             return encoded(table_of(X), columns, notation, unknown=unknown)
@@ -98,7 +101,7 @@ class ModelInputs:
             DataError: X has another shape, or lacks a column.
         """
         if self.coding is not None:
-            return refused_texts(self.coding, as_texts(X))
+            return refused_texts(self.coding, self.model, as_texts(X))
         X = self.converted(X)
         if self.columns:
             remedy = "fill it in, or train with 'impute' in data.preprocess"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.errors import DataError
 from nnkit.inference.text_writer import TextWriter, WrittenText
@@ -55,16 +53,11 @@ def align(writer: TextWriter, text: str, written: WrittenText) -> TextAlignment:
         ids.append(targets.symbols.number(Reserved.END))
     if not len(source) or not text.strip():
         raise DataError("there is no attention to an empty text")
-    state = model.begin(source[:, None], np.array([len(source)]))
-    rows, symbol = [], model.start_symbol
-    for number in ids:
-        _, weights, state = model.step(state, np.array([symbol]))
-        if weights is None:
-            raise DataError("this model has no attention; add a layer 'attention' to its decoder")
-        rows.append(weights[:, 0].copy())
-        symbol = number
+    weights = model.attention(source, ids)
+    if weights is None:
+        raise DataError("this model has no attention; add a layer 'attention' to its decoder")
     return TextAlignment(
         tuple(coding.inputs.symbols.names[i] for i in source),
         tuple(targets.symbols.names[i] for i in ids),
-        np.array(rows),
+        weights,
     )

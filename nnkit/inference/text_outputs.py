@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nnkit.data.ragged import Ragged
@@ -33,7 +35,7 @@ def outputs_of(model: Model, inputs: Ragged, execution: Execution | None = None)
     for chosen in batches_of_similar_length(
         inputs.lengths, np.arange(count), MOST_SEQUENCES, MOST_TOKENS
     ):
-        part = inputs[chosen]
+        part = replace(inputs[chosen], fewest=model.length_limits.fewest)
         X = part.padded()
         with model.lent(len(chosen), execution, X.shape[:-1]) as network:
             Y = network.forward(X, Pass(training=False, lengths=part.lengths))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from sys import maxsize
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.task.sequence_coding import SequenceCoding
 
+MANY = maxsize  # symbols: no limit
 NO_SYMBOLS = "it has no symbols, so there is nothing to predict from"
 
 
@@ -31,34 +33,36 @@ def as_texts(X: Any) -> list[str]:
     return list(map(str, texts))
 
 
-def refused_texts(coding: SequenceCoding, texts: Sequence[str]) -> dict[int, str]:
+def refused_texts(coding: SequenceCoding, model: Model, texts: Sequence[str]) -> dict[int, str]:
     """The texts that a model cannot take, by index, with the reason.
 
     Args:
         coding: the vocabularies of the model.
+        model: the network.
         texts: the texts, (n,).
     """
     refused = {}
     for i, text in enumerate(texts):
-        reason = _reason_to_refuse(coding, text)
+        reason = _reason_to_refuse(coding, text, model.length_limits.most)
         if reason is not None:
             refused[i] = reason
     return refused
 
 
-def checked_texts(coding: SequenceCoding, X: Any) -> Array:
+def checked_texts(coding: SequenceCoding, model: Model, X: Any) -> Array:
     """The texts that a user passes, as an array (n,).
 
     Raises:
         DataError: the model cannot take one of them.
     """
     texts = as_texts(X)
-    for i, reason in refused_texts(coding, texts).items():
+    for i, reason in refused_texts(coding, model, texts).items():
         raise DataError(f"text {i + 1}: {reason}")
     return text_array(texts)
 
 
-def _reason_to_refuse(coding: SequenceCoding, text: str) -> str | None:
+def _reason_to_refuse(coding: SequenceCoding, text: str, most: int | None) -> str | None:
+    """Why a text cannot be taken by layers that take at most so many symbols; None if it can."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -66,15 +70,18 @@ def _reason_to_refuse(coding: SequenceCoding, text: str) -> str | None:
     if "\0" in text:
         return f"character {text.index(chr(0)) + 1} is NUL; the text is damaged, or not text"
     settings = coding.inputs.coding
+    longest = MANY if settings.longest is None else settings.longest
+    is_cut = settings.too_long == "cut"
+    most = min(MANY if most is None else most, MANY if is_cut else longest)
     may_be_empty = coding.predicts != "label"
-    if may_be_empty and (settings.longest is None or settings.too_long == "cut"):
+    if may_be_empty and most == MANY:
         return None
     length = len(coding.inputs.split(text))
     if not length and not may_be_empty:
         return NO_SYMBOLS
-    if settings.longest is None or settings.too_long == "cut" or length <= settings.longest:
+    if (min(length, longest) if is_cut else length) <= most:
         return None
-    return f"{length:,} symbols, but the model takes at most {settings.longest:,}; divide the text"
+    return f"{length:,} symbols, but the model takes at most {most:,}; divide the text"
 
 
 def unknown_symbols(coding: SequenceCoding, text: str) -> list[str]:

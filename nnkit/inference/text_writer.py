@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from nnkit.decoding.decoder import OutputSymbols, Sentences
 from nnkit.decoding.greedy import Greedy
 from nnkit.decoding.method import Hypothesis
 from nnkit.decoding.sampling import Sampling
-from nnkit.errors import DataError
+from nnkit.errors import DataError, SettingError
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
@@ -99,7 +99,9 @@ class TextWriter:
             SettingError: the method names a symbol that the model does not have.
         """
         encoded = self.coding.inputs.encode_all(list(texts))
-        sources = Ragged.of(encoded.values, encoded.offsets)
+        sources = replace(
+            Ragged.of(encoded.values, encoded.offsets), fewest=self.model.length_limits.fewest
+        )
         written = [[NOTHING]] * len(texts)
         keyed = np.arange(len(texts)) if keys is None else np.asarray(keys)
         # Of blank lines there is nothing to translate, even where spaces are symbols.
@@ -116,7 +118,10 @@ class TextWriter:
             for index, hypotheses in zip(chosen, found, strict=True):
                 begun = [] if is_translated else sources[index : index + 1].flat().tolist()
                 own = self.coding.inputs.split(texts[index])[: len(begun)]
-                written[index] = [self._written(found, begun, own) for found in hypotheses]
+                written[index] = [
+                    self._written(found, begun, own, self._copied(texts[index], found))
+                    for found in hypotheses
+                ]
         return written
 
     def _decode(self, sources: Ragged, chosen: Array, keys: Array) -> list[list[Hypothesis]]:
@@ -168,21 +173,49 @@ class TextWriter:
             text_of=targets.decode,
         )
 
+    def _copied(self, source: str, hypothesis: Hypothesis) -> list[str]:
+        """The symbols of the source that stand for unknown ones, if these are to be copied.
+
+        Raises:
+            SettingError: the model has no attention.
+        """
+        targets = self.coding.targets
+        assert targets is not None
+        unknown = targets.symbols.numbers.get(Reserved.UNKNOWN)
+        if self.decoding.unknown != "copy" or unknown not in hypothesis.symbols:
+            return []
+        weights = None
+        if isinstance(self.model, Seq2SeqModel):
+            weights = self.model.attention(self.coding.inputs.encode(source), hypothesis.symbols)
+        if weights is None:
+            raise SettingError(
+                ("decoding", "unknown"), "'copy' needs a decoder with attention to the source"
+            )
+        pieces = self.coding.inputs.split(source)
+        chosen = weights[np.array(hypothesis.symbols) == unknown].argmax(axis=1)
+        return [pieces[i] for i in chosen]
+
     def _written(
-        self, hypothesis: Hypothesis, begun: Sequence[int], own: Sequence[str]
+        self,
+        hypothesis: Hypothesis,
+        begun: Sequence[int],
+        own: Sequence[str],
+        copied: Sequence[str],
     ) -> WrittenText:
         """The text of a hypothesis.
 
         Args:
             hypothesis: what was found.
-            begun: the symbols that it continues; only the first of a window is not in it.
+            begun: the symbols that it continues, of which it lacks the first if there is no start
+                symbol.
             own: the same as the user wrote them, known or not.
+            copied: symbols of the source that stand for unknown ones.
         """
         targets = self.coding.targets
         assert targets is not None
         symbols = (*(begun[:1] if self._has_no_start else ()), *hypothesis.symbols)
         return WrittenText(
-            targets.decode(symbols[len(begun) :], begun=own),
+            targets.decode(symbols[len(begun) :], copied, own),
             tuple(targets.symbols.names[symbol] for symbol in symbols),
             symbols,
             hypothesis.log_probability,

@@ -72,7 +72,7 @@ class TrainedModel:
 
     def __post_init__(self) -> None:
         source = self.config.data.source
-        inputs = ModelInputs(source, self.preprocessor, self.raw_shape, self.coding)
+        inputs = ModelInputs(self.model, source, self.preprocessor, self.raw_shape, self.coding)
         object.__setattr__(self, "inputs", inputs)
 
     def outputs(self, X: Any) -> Array:
@@ -113,7 +113,7 @@ class TrainedModel:
             X: as for `outputs`.
         """
         if self.writes or self.tags:
-            return self._predicted_texts(checked_texts(self._text_coding, X))
+            return self._predicted_texts(checked_texts(self._text_coding, self.model, X))
         if self.labels is not None:
             return decide_labels(self._forward(X), self.model.loss)
         if self.classes is None:
@@ -145,7 +145,9 @@ class TrainedModel:
             SettingError: the method names a symbol that the model does not have.
         """
         method = self.config.decoding if decoding is None else decoding_from(decoding)
-        return self.writer(method).write(checked_texts(self._text_coding, texts).tolist(), keys)
+        return self.writer(method).write(
+            checked_texts(self._text_coding, self.model, texts).tolist(), keys
+        )
 
     def writer(self, method: AnyDecoding | None = None) -> TextWriter:
         """The writer of texts with this model.
@@ -416,13 +418,20 @@ class TrainedModel:
         if decoding and prepared.writing is None:
             raise UsageError("this model translates no texts, so it has no decoding methods")
         methods = [decoding_from(each) for each in decoding]
-        name = chosen.name
+        task, name = chosen.task, chosen.name
         report = report_on(
             self.model, prepared, name, self.classes, self.target_names, execution, methods
         )
         if name is None:
             return report
-        warning = useless(chosen.task, self.model, prepared, name, report.figures)
+        warning = useless(
+            task,
+            self.model,
+            prepared,
+            name,
+            report.figures,
+            train_targets=lambda: task.targets(task.sets["train"], self.model),
+        )
         return report if warning is None else replace(report, warnings=(warning,))
 
     def _evaluation_set(self, split: str | None, data: EvaluationData) -> EvaluationSet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from nnkit.nn.params import Array
 from nnkit.nn.passes import Observer
 from nnkit.task.constant_prediction import constant_prediction
 from nnkit.task.prepared_set import PreparedSet, pass_of
+from nnkit.task.targets import Targets
 from nnkit.task.task import Task
 
 COMPARED: dict[TargetKind, str] = {
@@ -27,7 +28,12 @@ COMPARED: dict[TargetKind, str] = {
 
 
 def useless(
-    task: Task, model: Model, data: PreparedSet, split: str, figures: Mapping[str, float]
+    task: Task,
+    model: Model,
+    data: PreparedSet,
+    split: str,
+    figures: Mapping[str, float],
+    train_targets: Callable[[], Targets],
 ) -> str | None:
     """Says that a network is no better than a constant prediction on a set; None if it is better.
 
@@ -36,11 +42,13 @@ def useless(
     ask for more than accuracy.
 
     Args:
-        task: the task, whose training set gives the constant prediction.
+        task: the task.
         model: the network.
         data: the evaluated set.
         split: the name of the set.
         figures: the metrics of the network on it.
+        train_targets: gives those of the training set, of which the constant prediction is made;
+            called only if there is one.
     """
     config = task.config
     if config.data.targets == "inputs" or config.activation.threshold is not None:
@@ -49,7 +57,7 @@ def useless(
         return None
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
-    constant = constant_prediction(task.targets(task.sets["train"], model))
+    constant = constant_prediction(train_targets())
     kind = task.target_kind
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))

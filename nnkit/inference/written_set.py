@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
@@ -180,7 +180,8 @@ def _scores(writer: TextWriter, sources: Sequence[str], outputs: Sequence[Sequen
     model, method = writer.model, writer.decoding
     assert isinstance(model, Seq2SeqModel)
     encoded = writer.coding.inputs.encode_all(sources)
-    inputs = Ragged.of(encoded.values, encoded.offsets)
+    fewest = model.length_limits.fewest
+    inputs = replace(Ragged.of(encoded.values, encoded.offsets), fewest=fewest)
     scores = np.full(len(inputs), -np.inf)
     with numerics():
         for chosen in batches_of_similar_length(

@@ -111,7 +111,8 @@ def _buffers(trainer: Trainer) -> int:
         samples, positions, target_positions = batches.largest
         return model.training_bytes(samples, (positions,), (target_positions,))
     if isinstance(batches, StreamBatches):
-        return model.training_bytes(batches.batch_size, (int(batches.inputs.lengths.max()),))
+        longest = int(batches.inputs.lengths.max(initial=batches.inputs.fewest))
+        return model.training_bytes(batches.batch_size, (longest,))
     return model.training_bytes(batches.batch_size)
 
 

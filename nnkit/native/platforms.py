@@ -43,7 +43,7 @@ class InstructionSet(NamedTuple):
 
     vector: int
     flags: tuple[str, ...]
-    flags_of_64_bits: tuple[str, ...] = ("-O2",)
+    flags_of_64_bits: tuple[str, ...] = ("-O2", "-falign-functions=1", "-falign-loops=1")
 
     def flags_for(self, bits: int) -> tuple[str, ...]:
         """The flags for numbers of that many bits."""

@@ -138,7 +138,7 @@ class Program:
         self._pace = PaceStructure()
         size = max(layer.scratch_numbers for layer in layers)
         users = max(threads, os.cpu_count() or 1) if size else 0
-        scratches = buffers.empty((users, size), dtype)
+        self._scratches = buffers.empty((users, size), dtype)
         self.structure = ProgramStructure(
             layers=self._layers,
             layer_count=len(layers),
@@ -155,9 +155,9 @@ class Program:
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
             capacity=samples,
-            scratch=scratches.ctypes.data,
-            scratch_size=scratches.shape[1],
-            scratch_count=len(scratches),
+            scratch=self._scratches.ctypes.data,
+            scratch_size=self._scratches.shape[1],
+            scratch_count=len(self._scratches),
             classes=self.classes.ctypes.data,
             losses=self.losses.ctypes.data,
             batch=self._batch_address,

@@ -291,6 +291,24 @@ class PaceStructure(Structure):
     )
 
 
+class MatrixProductStructure(Structure):
+    """`struct matrix_product`."""
+
+    _fields_ = (
+        ("rows", c_int64),
+        ("count", c_int64),
+        ("columns", c_int64),
+        ("A", c_void_p),
+        ("A_row", c_int64),
+        ("A_step", c_int64),
+        ("B", c_void_p),
+        ("B_row", c_int64),
+        ("C", c_void_p),
+        ("C_row", c_int64),
+        ("pace", POINTER(PaceStructure)),
+    )
+
+
 MOST_STATES = 3  # vectors of an optimizer's state
 
 

@@ -69,6 +69,14 @@ class Binding:
         """A buffer (*shape, N) whose contents need not persist between passes."""
         return self.buffers.empty((*shape, self.batch), self.dtype)
 
+    def buffer_by_position(self, features: int, positions: int) -> Array:
+        """A buffer (features, T, N) in which the features of a position of a sample are neighbours.
+
+        Its memory is (T, N, features).
+        """
+        shape = (positions, self.batch, features)
+        return self.buffers.empty(shape, self.dtype).transpose(2, 0, 1)
+
     def ones(self, count: int) -> Array:
         """A vector of ones, (count,), to compute sums as matrix products."""
         return self.buffers.full((count,), self.dtype, 1)

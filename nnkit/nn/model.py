@@ -16,8 +16,9 @@ from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.nn.arena import Arena, Buffers
-from nnkit.nn.form import Form, Positions
+from nnkit.nn.form import Form, Positions, ShapeError
 from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
+from nnkit.nn.length_limits import LengthLimits, find_limits
 from nnkit.nn.losses import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
@@ -150,6 +151,19 @@ class Model:
         if not self.input_form.varies:
             return self.stages
         return tuple(rebuild_stages(self.stages, self.input_form.at(positions)))
+
+    @cached_property
+    def length_limits(self) -> LengthLimits:
+        """The lengths of sequences that all layers take; no limits if positions do not vary."""
+        return find_limits(self._takes) if self.input_form.varies else LengthLimits()
+
+    def _takes(self, length: int) -> bool:
+        """Whether all layers take sequences of a length."""
+        try:
+            self.stages_at((length,))
+        except ShapeError:
+            return False
+        return True
 
     @cached_property
     def multiplications(self) -> int:

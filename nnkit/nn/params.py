@@ -32,6 +32,7 @@ class Parameter:
         lr_factor: factor on the learning rate; 0 freezes the block.
         units: the unit (or filter) of each run of consecutive weights, (runs,), if the first axis
             is not the unit axis; all runs have the same length.
+        lazy: whether a step updates only the rows whose gradient is not 0.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Parameter:
     decay: bool
     lr_factor: float = 1.0
     units: Array | None = field(default=None, compare=False)
+    lazy: bool = False
 
     @property
     def size(self) -> int:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from nnkit.blas import has_small_kernels
+from nnkit.native.library import library
+from nnkit.native.matrix_product import MatrixProduct
 from nnkit.nn.params import Array
 
 SMALL = 1_000_000  # multiplications in the largest product that those kernels accept
@@ -52,6 +54,17 @@ def product(
         )
 
     return in_blocks
+
+
+def product_of_rows(dtype: np.dtype[Any], threads: int) -> Product:
+    """Returns a function that writes A B into `out`, where A or B has many rows.
+
+    Args:
+        dtype: data type of all three.
+        threads: the most threads of the compiled kernels.
+    """
+    loaded = library()
+    return np.dot if loaded is None else MatrixProduct(loaded, dtype, threads)
 
 
 def blocks(rows: int, inner: int, columns: int, transposed: bool) -> int:

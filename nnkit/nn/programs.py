@@ -38,6 +38,7 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.random import philox_key
 
 CACHE = 1 << 20  # bytes, of a processor's core
+SHARED_CACHE = 1 << 24  # bytes, of a processor
 SEQUENCES = 1 << 24  # bytes of the sequences that are processed at a time, outside training
 OWN_LAYERS = {
     ActivationKind.SOFTMAX: LayerKind.SOFTMAX,
@@ -437,12 +438,15 @@ class ProgramNetwork:
 def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
     """The number of samples, a multiple of 16, whose images around a layer fit into the cache.
 
-    Outside training, larger batches of images are processed in parts of that size. Sequences are in
-    parts that are larger, because each part needs the weights in order.
+    Outside training, larger batches of images are processed in parts of that size. If there is room
+    in the cache that cores share, it is at least two blocks, so that each of two threads has one:
+    the few rows of small images cannot be divided evenly. Sequences are in parts that are larger,
+    because each part needs the weights in order.
     """
     of_one = max(layer.inputs + layer.outputs for layer in layers) * itemsize
     if any(is_image(layer.output_shape) for layer in layers):
-        return max(CACHE // of_one // BLOCK, 1) * BLOCK
+        two = min(SHARED_CACHE // of_one // BLOCK, 2)
+        return max(CACHE // of_one // BLOCK, two, 1) * BLOCK
     if any(layer.recurrences for layer in layers):
         return max(SEQUENCES // of_one // BLOCK, 1) * BLOCK
     return sys.maxsize  # vectors are small

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
-
 import numpy as np
 
 from nnkit.native.library import Library
@@ -17,17 +14,7 @@ from nnkit.native.structures import ClippingKind
 from nnkit.nn.params import Layout, Parameter
 from nnkit.optim.optimizer import Array, Optimizer, State
 from nnkit.optim.regularization import Regularization
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Adjacent blocks that are updated with the same settings, as views."""
-
-    params: Array
-    grads: Array
-    state: State
-    lr_factor: float
-    decay: float
+from nnkit.optim.segments import LazySegment, Segment, divided
 
 
 class Update:
@@ -56,16 +43,15 @@ class Update:
         self.decayed = params[layout.decayed], grads[layout.decayed]
         self.grads = grads
         decay = optimizer.decay + regularization.weight_decay
-        self.segments = tuple(
-            _Segment(
-                params[place],
-                grads[place],
-                tuple(vector[place] for vector in state),
-                lr_factor,
-                decay if decays else 0.0,
-            )
-            for place, lr_factor, decays in _segments(layout, optimizer.per_block, bool(decay))
-        )
+        segments: list[Segment | LazySegment] = []
+        for place, block, decays in divided(layout, optimizer.per_block, bool(decay)):
+            parts = tuple(vector[place] for vector in state)
+            own = decay if decays else 0.0
+            segment = Segment(params[place], grads[place], parts, block.lr_factor, own)
+            segments.append(LazySegment(segment, block.shape[-1]) if block.lazy else segment)
+        self.segments = tuple(segments)
+        self.lazy = tuple(found for found in segments if isinstance(found, LazySegment))
+        self.state = state
         blocks = layout.parameters
         self.block_grads = tuple(layout.view(block, grads) for block in blocks)
         self.frozen = tuple(layout.view(block, grads) for block in blocks if not block.lr_factor)
@@ -79,8 +65,8 @@ class Update:
             params[layout.place(block)] for block in blocks if block.decay and block.lr_factor
         )
         self.shrunk = tuple(
-            (params[place], lr_factor)
-            for place, lr_factor, decays in _segments(layout, False, True)
+            (params[place], block.lr_factor)
+            for place, block, decays in divided(layout, False, True)
             if decays and regularization.l1_is_proximal
         )
 
@@ -97,27 +83,25 @@ class Update:
             t: the number of this step, from 1.
             lr: the learning rate.
         """
+        if t == 1:
+            self.start()
         if self.program is not None:
-            if t == 1:
-                self.start()
             self.program(self.rates(t, lr))
             return
+        for lazy in self.lazy:
+            lazy.find_rows()
         self.add_penalties()
         if self.optimizer.clip is not None:
             self.zero_frozen_gradients()
             self.optimizer.clip.clip(self.grads, self.block_grads)
         for segment in self.segments:
-            rate = lr * segment.lr_factor
-            self.optimizer.step(
-                segment.params, segment.grads, segment.state, t, rate, segment.decay
-            )
+            segment.step(self.optimizer, t, lr)
         if self.constrains:
             self.constrain(lr)
 
     def start(self) -> None:
         """Sets the optimizer's state before the first step."""
-        for segment in self.segments:
-            self.optimizer.start(segment.state)
+        self.optimizer.start(self.state)
 
     def rates(self, t: int, lr: float, average: float = 0.0) -> list[tuple[float, ...]]:
         """The scalars of a step for the compiled kernels; `start` must come before the first step.
@@ -138,6 +122,8 @@ class Update:
         """Adds the gradients of the penalties on weights."""
         if self.regularization.penalizes:
             self.regularization.add_gradient(*self.decayed)
+            for lazy in self.lazy:
+                lazy.omit_other_rows()
 
     def zero_frozen_gradients(self) -> None:
         """Sets the gradients of frozen blocks to 0, for operations on all gradients together."""
@@ -167,6 +153,8 @@ def program_update(
     clipping = ClippingKind.NONE if clip is None else clip.program_kind
     if rule is None or clipping is None or params.dtype not in (np.float32, np.float64):
         return None
+    if any(block.lazy for block in layout.parameters):
+        return None
     l1, is_proximal = regularization.l1_strength, regularization.l1_is_proximal
     constraints = ProgramConstraints(
         decay=optimizer.decay + regularization.weight_decay,
@@ -192,18 +180,3 @@ def _block(layout: Layout, parameter: Parameter) -> ProgramBlock:
     return ProgramBlock(
         place.start, parameter.size, parameter.lr_factor, parameter.decay, units, rows
     )
-
-
-def _segments(layout: Layout, per_block: bool, by_decay: bool) -> list[tuple[slice, float, bool]]:
-    """The slice, factor and decay of each segment that is not frozen."""
-
-    def alike(numbered: tuple[int, Parameter]) -> tuple[float, bool, int]:
-        i, block = numbered
-        return block.lr_factor, by_decay and block.decay, i if per_block else 0
-
-    found = []
-    for (lr_factor, decays, _), group in groupby(enumerate(layout.parameters), key=alike):
-        places = [layout.place(block) for _, block in group]
-        if lr_factor:
-            found.append((slice(places[0].start, places[-1].stop), lr_factor, decays))
-    return found

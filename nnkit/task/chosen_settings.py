@@ -40,12 +40,16 @@ class TableSettings:
 
         Rows that are left out are not among them: the loaded data set counts them.
         """
-        for key, reason in self.reasons.items():
-            if key == ("missing_target",):
+        items: dict[tuple[str, str], list[str]] = {}  # of lists, by setting and reason
+        for (setting, *item), reason in self.reasons.items():
+            items.setdefault((setting, reason), []).extend(item)
+        for (setting, reason), named in items.items():
+            if setting == "missing_target":
                 continue
-            value = self.settings[key[0]]
-            shown = _shown([item for item in value if str(item) == key[1]] if key[1:] else value)
-            yield f"{reason}: {key[0]}: {shown}"
+            value = self.settings[setting]
+            if named:
+                value = [item for item in value if str(item) in named]
+            yield f"{reason}: {setting}: {_shown(value)}"
 
 
 def _shown(value: Any) -> str:

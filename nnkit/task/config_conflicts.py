@@ -13,7 +13,9 @@ from nnkit.nn.architecture import (
 )
 from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
+from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
+from nnkit.nn.seq2seq.attention import Attention
 from nnkit.task.answers import gives_probabilities
 from nnkit.task.config import Config, Training
 from nnkit.task.gate import impossible_bounds
@@ -123,6 +125,9 @@ def _idle_settings(config: Config) -> Iterator[SettingError]:
         )
     if config.training.teacher_forcing is not None and not config.architecture.decoder:
         yield SettingError(("training", "teacher_forcing"), "has no effect: there is no decoder")
+    needing = None if config.decoding is None else config.decoding.of_attention
+    if needing and not any(isinstance(layer, Attention) for _, layer in _layers(config)):
+        yield SettingError(("decoding", needing), "needs a decoder with attention to the source")
     initialized = (layer for _, layer in _layers(config) if isinstance(layer, InitializedLayer))
     if config.architecture.initializer is not None and all(x.initializer for x in initialized):
         yield SettingError(
@@ -147,6 +152,7 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             inside or ("regularization", "weight_decay"),
             f"lr · weight_decay must be below 1, but is {optimizer.lr * decay:g}",
         )
+    yield from _lazy_conflicts(config)
     if not optimizer.full_batch:
         return
     usual = Training.model_fields["batch_size"].default  # a resolved config contains it explicitly
@@ -176,6 +182,18 @@ def _optimizer_conflicts(config: Config) -> Iterator[SettingError]:
             f"'{optimizer.tag()}' needs a smooth objective, but the l1 penalty has a kink at 0; "
             "use sgd with l1: {proximal: true}",
         )
+
+
+def _lazy_conflicts(config: Config) -> Iterator[SettingError]:
+    """Checks that nothing would change the vectors that a lazy embedding leaves as they are."""
+    optimizer, reason = config.optimizer, ""
+    if optimizer.full_batch or optimizer.per_block or optimizer.radius is not None:
+        reason = f"'{optimizer.tag()}' takes the vectors of all ids together; use adam or sgd"
+    elif config.regularization.l1_is_proximal:
+        reason = "the proximal step of the l1 penalty shrinks all vectors; use proximal: false"
+    for path, layer in _layers(config):
+        if reason and isinstance(layer, Embedding) and layer.lazy:
+            yield SettingError((*path, "lazy"), f"{reason}, or remove lazy")
 
 
 def _activation_conflicts(config: Config) -> Iterator[SettingError]:

@@ -1,8 +1,9 @@
-"""Rows of a table that hold no sample: units, totals, footers, headers repeated on each page."""
+"""Rows of a table that hold no sample: units, totals, footers, ruled lines, repeated headers."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from nnkit.task.chosen_settings import TableSettings
 TOTALS = re.compile(
     r"(grand |sub)?totals?|sum|sums|average|mean|avg|summe|gesamt|insgesamt", re.IGNORECASE
 )
+RULE = re.compile(r"(?:[^\w\s]|_){2,}")
 MOST_BROKEN = 20  # rows with another number of cells that are left out …
 FRACTION_BROKEN = 0.05  # … and at most this fraction of all rows
 
@@ -38,9 +40,10 @@ def read_whole_rows(chosen: TableSettings) -> ParsedTable:
 
 
 def leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
-    """Leaves out rows of units, totals and repeated headers; says whether there are any."""
+    """Leaves out units, totals, ruled lines and repeated headers; says whether there are any."""
     before = len(chosen.settings.get("leave_out", ()))
     _repeated_headers(table, chosen)
+    _ruled_lines(table, chosen)
     _units(table, chosen)
     _totals(table, chosen)
     return len(chosen.settings.get("leave_out", ())) > before
@@ -53,14 +56,34 @@ def _repeated_headers(table: ParsedTable, chosen: TableSettings) -> None:
         for name, column in zip(table.header, table.columns.values(), strict=True)
     ):
         return
-    dialect, header = chosen.source().dialect, b""
+    header = b""
+    for number, line in _lines(table, chosen):
+        if header and line == header:
+            chosen.add("leave_out", number, f"line {number} repeats the header")
+        header = header or line
+
+
+def _ruled_lines(table: ParsedTable, chosen: TableSettings) -> None:
+    """Leaves out the rows in which every cell holds the same signs, such as `---`."""
+    columns = [column for column in table.columns.values() if not column.too_many]
+    signs = [{*column.words, *(odd.text for odd in column.odd)} for column in columns]
+    rules = {text for text in set.intersection(*signs or [set()]) if RULE.fullmatch(text)}
+    if not rules:
+        return
+    mark = chosen.source().dialect.delimiter.encode()
+    for number, line in _lines(table, chosen):
+        cells = {cell.strip() for cell in line.split(mark)}
+        if len(cells) == 1 and (text := cells.pop().decode(errors="replace")) in rules:
+            chosen.add("leave_out", number, f"line {number} holds '{text}' in every cell")
+
+
+def _lines(table: ParsedTable, chosen: TableSettings) -> Iterator[tuple[int, bytes]]:
+    """Yields the lines of the file from the header on, with their numbers."""
+    dialect = chosen.source().dialect
     with open_text(table.path, dialect.encoding) as file:
         for number, line in enumerate(map(bytes.strip, file), 1):
-            if number <= dialect.skip_rows:
-                continue
-            if header and line == header:
-                chosen.add("leave_out", number, f"line {number} repeats the header")
-            header = header or line
+            if number > dialect.skip_rows:
+                yield number, line
 
 
 def _units(table: ParsedTable, chosen: TableSettings) -> None:

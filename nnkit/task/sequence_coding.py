@@ -113,6 +113,27 @@ class SequenceCoding:
             return inputs, targets
         return inputs, with_symbol(targets, self.targets.symbols.number(Reserved.END), at_end=True)
 
+    def check_lengths(self, inputs: Ragged, most: int | None, samples: Samples) -> None:
+        """Checks that a network takes the longest of the encoded inputs.
+
+        Args:
+            inputs: the ids of the samples, or of windows of them.
+            most: the greatest length that it takes; None for any.
+            samples: the samples, for the message.
+
+        Raises:
+            DataError: a text is longer.
+        """
+        if most is None or inputs.lengths.max(initial=0) <= most:
+            return
+        longest = int(np.argmax(inputs.lengths))
+        lines = samples.lines if self.windows is None else None
+        raise DataError(
+            f"{place_of(longest, lines, samples.file)}: {inputs.lengths[longest]:,} symbols, but "
+            f"the layers take at most {most:,}; raise 'length' of positional_encoding, or cut such "
+            f"texts: data.text: {{longest: {most}, too_long: cut}}"
+        )
+
     def _next_symbols(self, texts: Ragged) -> tuple[Ragged, Ragged]:
         if self.windows is not None:
             return self.windows.next_symbols(texts)

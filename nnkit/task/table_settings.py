@@ -19,9 +19,11 @@ from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
     FEW_NUMBERS,
     MARKS,
+    MOSTLY,
     ColumnProfile,
     Kind,
     profile_column,
+    unit_of_all,
 )
 from nnkit.data.tables.labels import looks_like_classes
 from nnkit.data.tables.number_format import NumberFormat
@@ -49,6 +51,7 @@ class TableOptions:
         header: whether the first row names the columns.
         missing: further cell contents that mean a missing value.
         decimal: the decimal mark.
+        units: texts beside numbers that are not part of them.
         text_task: what is predicted of texts, if the file is one of texts instead.
     """
 
@@ -58,6 +61,7 @@ class TableOptions:
     header: bool | None = None
     missing: Sequence[str] = ()
     decimal: Literal[".", ","] | None = None
+    units: Sequence[str] = ()
     text_task: TextTask | None = None
 
 
@@ -132,6 +136,8 @@ def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
                 chosen.reasons[name,] = detected.remarks[name]
     if options.missing:
         chosen.settings["also_missing"] = list(options.missing)
+    if options.units:
+        chosen.settings["units"] = list(options.units)
     if options.decimal is not None and options.decimal != ".":
         chosen.settings["decimal"] = options.decimal
     return chosen
@@ -210,7 +216,8 @@ def _common_format(
     ]
 
     def columns_read(form: NumberFormat) -> int:
-        return sum(all(form.parse(text) is not None for text in column) for column in texts)
+        read = ([form.parse(text) is not None for text in column] for column in texts)
+        return sum(sum(found) >= MOSTLY * len(found) for found in read)
 
     return max((of_most, *others), key=columns_read)  # the first of equals
 
@@ -390,6 +397,8 @@ def _choose_column(
         chosen.add("ignore", name, reason)
     elif profile.kind is Kind.WORDS and profile.numbers:
         reason = f"{column} is not all numbers: {exceptions(table, profile)}"
+        if unit := unit_of_all([odd.text for odd in profile.odd]):
+            reason += f"; if '{unit}' changes no value, --unit '{unit}' reads them as numbers"
         chosen.add("words", name, reason)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import prod
 from typing import Any
@@ -227,6 +227,9 @@ class Task:
     def _prepare_texts(self, coding: SequenceCoding, samples: Samples, model: Model) -> PreparedSet:
         """Encodes texts, and their targets if these are texts, too."""
         inputs, sequences = coding.encode(samples)
+        limits = model.length_limits
+        coding.check_lengths(inputs, limits.most, samples)
+        inputs = replace(inputs, fewest=limits.fewest)
         if sequences is not None:
             names = coding.target_names
             found = sequences_for(sequences, names, model.loss, model.output_form, self._last_layer)

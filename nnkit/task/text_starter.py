@@ -188,7 +188,7 @@ def _translation(source: dict[str, Any], pairs: TextPairs) -> TextStarter:
             "embedding": units // 2,
             "units": units,
             **(LANGUAGE if parts else NOTATION),
-            **_length_of_training(count),
+            **_length_of_training(count, 40 if parts else 30),
         },
         (
             "taken as pairs of texts: the second column is written, given the first",
@@ -293,10 +293,10 @@ def _held_out(count: int) -> dict[str, float]:
     return {"validation": part, "test": part}
 
 
-def _length_of_training(count: int) -> dict[str, int]:
+def _length_of_training(count: int, most_epochs: int = 30) -> dict[str, int]:
     batch_size = 32 if count < 5000 else 64 if count < 20_000 else 128
     epochs = UPDATES * batch_size // max(count, 1)
-    return {"epochs": min(max(epochs, 4), 30), "batch_size": batch_size}
+    return {"epochs": min(max(epochs, 4), most_epochs), "batch_size": batch_size}
 
 
 def _numeric(cells: Sequence[str]) -> float:

@@ -55,7 +55,14 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights")
     evaluated = next(name for name in ("test", "validation", "train") if name in results)
-    warning = useless(task, model, trainer.sets[evaluated], evaluated, results[evaluated])
+    warning = useless(
+        task,
+        model,
+        trainer.sets[evaluated],
+        evaluated,
+        results[evaluated],
+        lambda: trainer.sets["train"].targets,
+    )
     records = trainer.ranks.on_first(directory.read_metrics)
     summary = {
         **unfinished(trainer),

@@ -32,6 +32,8 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
     ("text", "position", "words"),
     [
         (layers("flatten"), "2:24", "no layer has weights"),
+        (DEEP + "decoding: {greedy: {unknown: copy}}", "3:30", "needs a decoder with attention"),
+        (DEEP + "decoding: {beam: {coverage_penalty: 1}}", "3:37", "needs a decoder"),
         (DEEP + "activation: {hidden: sign}", "3:22", "'sign' has no gradient"),
         (DEEP + "activation: step", "3:13", "'step' has no gradient"),
         (layers("dense: {units: 8, activation: sign}, dense: 3"), "2:55", "'sign' has no gradient"),
@@ -93,6 +95,17 @@ def refusal(folder: Path, text: str, *overrides: str) -> list[str]:
             FLAT + "optimizer: {pegasos: 0.01}\nloss: hinge",
             "3:22",
             "set regularization.l2 to the same λ, 0.01",
+        ),
+        (
+            layers("embedding: {units: 8, lazy: true}, gru: 3, dense: 3") + "optimizer: lamb",
+            "2:53",
+            "'lamb' takes the vectors of all ids together; use adam or sgd, or remove lazy",
+        ),
+        (
+            layers("embedding: {units: 8, lazy: true}, gru: 3, dense: 3") + "regularization: "
+            "{l1: {strength: 0.1, proximal: true}}",
+            "2:53",
+            "the proximal step of the l1 penalty shrinks all vectors",
         ),
         (
             FLAT + "optimizer: lbfgs\ntraining: {batch_size: 7}",

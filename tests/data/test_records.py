@@ -187,6 +187,16 @@ def test_days_have_parts_too() -> None:
     np.testing.assert_array_equal(encoded(table_of(frame), columns, SOLD), [[1, 5]])
 
 
+def test_rows_may_have_the_dates_of_a_table_or_their_parts() -> None:
+    columns = (Column("a"), Column("sold.month"), Column("sold.day"))
+    of_parts = encoded_rows([[1, 3, 2], [None, 5, 4]], columns, SOLD)
+    dates = [[1, "2024-03-02"], [None, date(2024, 5, 4)]]
+    np.testing.assert_array_equal(encoded_rows(dates, columns, SOLD), of_parts)
+    np.testing.assert_array_equal(encoded_rows(dates[0], columns, SOLD), of_parts[:1])
+    with pytest.raises(DataError, match=r"this model expects \(n, 2\): a, sold"):
+        encoded_rows([[1, 2, 3, 4]], columns, SOLD)
+
+
 def test_the_parts_of_a_date_may_be_given_themselves() -> None:
     found = encoded(table_of({"sold.month": [3]}), (Column("sold.month"),), SOLD)
     np.testing.assert_array_equal(found, [[3]])

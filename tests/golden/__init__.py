@@ -7,13 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-# The name of a file; PyTorch has five.
+# The name of a file; PyTorch has six.
 Library = Literal[
     "torch",
     "torch_conv",
     "torch_recurrent",
     "torch_sequences",
     "torch_attention",
+    "torch_sparse",
     "keras",
     "onnx",
 ]
@@ -55,6 +56,11 @@ def torch_sequence_vectors(family: str) -> list[dict[str, Any]]:
 def torch_attention_vectors() -> list[dict[str, Any]]:
     """Returns PyTorch's cases for encoder–decoder networks, with samples last."""
     return vectors("torch_attention", "decoder layers")
+
+
+def torch_sparse_vectors() -> list[dict[str, Any]]:
+    """Returns PyTorch's cases for updates of an embedding from sparse gradients."""
+    return vectors("torch_sparse", "lazy updates")
 
 
 def keras_vectors(family: str) -> list[dict[str, Any]]:

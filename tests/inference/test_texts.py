@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 import nnkit
+from nnkit.data.text.symbol_table import Reserved
 from nnkit.errors import ConfigError, DataError, SettingError
 from nnkit.inference.decoding_options import DecodingLike
 from nnkit.inference.trained_model import TrainedModel
@@ -147,6 +150,71 @@ def test_other_symbols_are_unknown_and_texts(translator: TrainedModel) -> None:
     odd = ["<unk>", "</s>", "zwölf \U0001f600", "e\u0301\u202b", "x" * 2000]
     found = translator.predict(odd).tolist()
     assert all("<" not in text for text in found)
+
+
+@pytest.mark.parametrize("kind", ["translate", "label", "number", "tag"])
+def test_the_memory_for_a_very_long_text_is_in_proportion(
+    models: dict[str, TrainedModel], kind: str
+) -> None:
+    def peak(symbols: int) -> int:
+        text = " ".join(ENGLISH[i % 6] for i in range(symbols))
+        tracemalloc.start()
+        if models[kind].writes:
+            models[kind].write(text, {"greedy": {"max_length": 20}})
+        else:
+            models[kind].predict(text)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(10)  # allocates what is allocated once
+    of_a_quarter = peak(2_500)  # first, because memory is kept for the next text
+    assert peak(10_000) < 6 * of_a_quarter
+
+
+def likely(model: TrainedModel, symbols: Sequence[Reserved]) -> None:
+    """Makes some symbols by far the likeliest at each position."""
+    coding = model.coding
+    assert coding is not None
+    assert coding.targets is not None
+    numbers = [coding.targets.symbols.numbers[s] for s in symbols]
+    biases = model.model.layout.views(model.model.params)
+    last = [name for name in biases if name.endswith(".b")][-1]
+    biases[last][numbers] += 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbols"),
+    [
+        ("translate", [Reserved.START, Reserved.UNKNOWN]),
+        ("tag", [Reserved.UNKNOWN]),
+        ("lines", [Reserved.START, Reserved.UNKNOWN]),
+    ],
+)
+def test_reserved_symbols_are_never_written(
+    folder: Path, kind: str, symbols: list[Reserved]
+) -> None:
+    model = model_of(kind, folder)
+    likely(model, symbols)
+    found = model.predict(TEXTS).tolist()
+    assert all(found)
+    assert not any("<" in text for text in found)
+
+
+def test_unknown_symbols_are_copied_from_the_source(folder: Path) -> None:
+    model = model_of("translate", folder)
+    likely(model, [Reserved.UNKNOWN])
+    settings = {"max_length": 3, "min_length": 3}
+    ((shown,),) = model.write("six dix", {"greedy": {**settings, "unknown": True}})
+    ((copied,),) = model.write("six dix", {"greedy": {**settings, "unknown": "copy"}})
+    assert shown.text == "<unk> <unk> <unk>"
+    assert len(copied.text.split()) == 3
+    assert set(copied.text.split()) <= {"six", "dix"}
+    assert copied.symbols == shown.symbols
+    lines = model_of("lines", folder)
+    likely(lines, [Reserved.UNKNOWN])
+    with pytest.raises(SettingError, match="'copy' needs a decoder with attention"):
+        lines.write("one", {"greedy": {"unknown": "copy", "max_length": 5}})
 
 
 def test_a_report_tells_forced_from_written(translator: TrainedModel, folder: Path) -> None:

@@ -26,7 +26,9 @@ IDLE: dict[str, Any] = {
 
 def verdict(task: Task, split: str = "test", **figures: float) -> str | None:
     model = task.build_model()
-    return useless(task, model, task.prepare(task.sets[split], model), split, figures)
+    data = task.prepare(task.sets[split], model)
+    samples = task.sets["train"]
+    return useless(task, model, data, split, figures, lambda: task.targets(samples, model))
 
 
 def imbalanced(folder: Path, **sections: Any) -> Config:
@@ -108,7 +110,7 @@ def test_a_network_of_dead_units_is_told_apart(tmp_path: Path) -> None:
     biases = next(v for k, v in model.layout.views(model.params).items() if v.shape == (4,))
     biases[:] = -1e3  # no sample reaches a positive sum
     assert constant_layer(model, data) == "layers.0.activation"
-    text = useless(task, model, data, "train", {"accuracy": 0.5})
+    text = useless(task, model, data, "train", {"accuracy": 0.5}, lambda: data.targets)
     assert text is not None
     assert "the output of layers.0.activation is the same for every sample" in text
 

@@ -36,7 +36,7 @@ _SETTINGS: list[dict[str, Any]] = [
     {"kind": "conv_transpose", "filters": 2, "kernel": 3, "stride": 2, "output_padding": 1},
     {"kind": "zero_pad", "size": 1, "behind": 2},
     {"kind": "residual", "layers": [{"conv": {"filters": 4, "kernel": 3, "padding": 1}}]},
-    {"kind": "self_attention", "heads": 2, "causal": True},
+    {"kind": "self_attention", "heads": 2, "causal": True, "dropout": 0.3},
     {"kind": "self_attention", "heads": 3, "units": 6, "bias": False},
     {"kind": "rnn", "units": 3, "dropout": 0.3, "recurrent_dropout": 0.3, "output": "all"},
     {"kind": "lstm", "units": 3, "dropout": 0.3, "recurrent_dropout": 0.3, "bidirectional": True},

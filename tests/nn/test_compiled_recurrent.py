@@ -129,6 +129,43 @@ def test_threads_do_not_change_a_bit(feeding: bool) -> None:
     assert all(np.array_equal(gradients, found[0]) for gradients in found)
 
 
+# Networks with dropout between their layers, like those of configs/scan.yaml and eng-fra.yaml.
+DROPS: dict[str, tuple[list[Any], list[Any], str]] = {
+    "stacked": (
+        [{"embedding": 3}, {"dropout": 0.5}, {"lstm": 17}, {"dropout": 0.5}, {"lstm": 17}],
+        [{"embedding": 3}, {"dropout": 0.5}, {"lstm": 17}, {"dropout": 0.5}, {"lstm": 17}],
+        "last",
+    ),
+    "attention": (
+        [{"embedding": 3}, {"dropout": 0.2}, {"gru": {"units": 9, "bidirectional": True}}],
+        [
+            {"embedding": 3},
+            {"dropout": 0.2},
+            {"gru": 17},
+            {"attention": "general"},
+            {"dropout": 0.3},
+        ],
+        "bridge",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DROPS)
+def test_dropout_between_the_layers_of_encoders_and_decoders(name: str) -> None:
+    encoder, decoder, start = DROPS[name]
+    model = model_of(encoder, decoder, start)
+    now = Pass(step=2, lengths=LENGTHS, target_lengths=TARGET_LENGTHS)
+    network, (X, T) = model.network(len(LENGTHS)), batch()
+    loss = network.loss_and_gradient(X, T, now)
+    assert any(isinstance(layer, CompiledRecurrent) for layer in network.layers.values())
+    grads = model.grads.copy()
+    in_numpy = now._replace(observer=Observer())  # what is observed runs on NumPy
+    assert loss == pytest.approx(network.loss_and_gradient(X, T, in_numpy), rel=1e-12)
+    np.testing.assert_allclose(grads, model.grads, rtol=1e-10, atol=1e-12)
+    other = network.loss_and_gradient(X, T, now._replace(step=3))
+    assert other != pytest.approx(loss, rel=1e-3)  # other units are dropped
+
+
 class Symbols(Observer):
     """Keeps the symbols of what it is shown of steps."""
 

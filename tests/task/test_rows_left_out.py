@@ -51,6 +51,20 @@ def test_a_footer_and_broken_rows(tmp_path: Path) -> None:
     assert len(chosen.source().load().samples) == ROWS - 1
 
 
+def test_ruled_lines(tmp_path: Path) -> None:
+    rows = lines_of([f"{i}.5" for i in range(ROWS)], ["b", "c"] * (ROWS // 2))
+    chosen = choose(tmp_path, ["a,b,y", "---,---,---", *rows[:50], "---,---,---", *rows[50:]])
+    assert chosen.settings["leave_out"] == [2, 53]
+    assert chosen.reasons["leave_out", "53"] == "line 53 holds '---' in every cell"
+    data = chosen.source().load()
+    assert (len(data.samples), [bool(c.categories) for c in data.columns]) == (ROWS, [False, True])
+
+
+def test_signs_that_are_a_word_are_no_ruled_line(tmp_path: Path) -> None:
+    rows = lines_of(["--", "++"] * (ROWS // 2), ["++", "--"] * (ROWS // 2))
+    assert "leave_out" not in choose(tmp_path, ["a,b,y", *rows]).settings
+
+
 def test_many_broken_rows_are_an_error(tmp_path: Path) -> None:
     rows = lines_of([f"{i},5" if i % 10 == 3 else f"{i}" for i in range(ROWS)])
     with pytest.raises(DataError, match=r"t\.csv:5: 3 cells, but the rows above have 2; put quot"):

@@ -51,6 +51,14 @@ def written(template: str) -> list[str]:
         ),
         ({"a": [*written("{t}{r}")[2:], "(12)", "(9)"]}, {"parentheses": "negative"}),
         ({"a": [f"{i % 15} kg" for i in range(ROWS)]}, {"units": ["kg"]}),
+        (
+            {
+                "way in km": [*written("{t}.{r} km")[:20], *written("{t}.{r}")[20:-1], "unknown"],
+                "price": [*written("{t}.{r} €")[1:], "on request"],
+                "litres": written("{t},5"),
+            },
+            {"decimal": ",", "thousands": ".", "units": ["km", "€"]},
+        ),
         ({"a": written("\N{MINUS SIGN}{t}.{r}")}, {}),
     ],
 )
@@ -63,6 +71,38 @@ def test_one_format_for_all_numbers(
     assert all((name,) in chosen.reasons for name in expected)
     loaded = chosen.source().load()
     assert not any(column.categories for column in loaded.columns)
+
+
+def test_a_unit_of_some_cells_is_found_if_the_column_is_named_after_it(tmp_path: Path) -> None:
+    sizes = [f"{i}00k" if i % 2 else f"{i}00" for i in range(ROWS)]
+    assert choose(tmp_path, {"a": written("{r}.5"), "size": sizes}).settings["ignore"] == ["size"]
+    chosen = choose(tmp_path, {"a": written("{r}.5"), "size (k)": sizes})
+    assert chosen.settings["units"] == ["k"]
+    hours = [f"{i % 5}{' h' * (i % 9 == 0)}" for i in range(ROWS)]
+    chosen = choose(tmp_path, {"a": written("{r}.5"), "time": hours})
+    hint = "if 'h' changes no value, --unit 'h' reads them as numbers"
+    assert hint in chosen.reasons["words", "time"]
+
+
+def test_units_can_be_named(tmp_path: Path) -> None:
+    prices = [f"{i * 37}.5{('', ' € VB', ',-')[i % 3]}" for i in range(ROWS)]
+    choose(tmp_path, {"price": prices, "a": written("{r}.5")})
+    with pytest.raises(UsageError, match=r"such as '0\.5', '37\.5 € VB', '74\.5,-': if they are n"):
+        choose_settings(tmp_path / "t.csv", TableOptions(labels=["price"]))
+    options = TableOptions(labels=["price"], units=["€ VB", ",-"])
+    chosen = choose_settings(tmp_path / "t.csv", options)
+    assert chosen.settings["task"] == "regression"
+    targets = chosen.source().load().samples.targets
+    assert np.asarray(targets[:3]).tolist() == [[0.5], [37.5], [74.5]]
+
+
+def test_months_become_numbers(tmp_path: Path) -> None:
+    months = [f"{i % 12 + 1:02d}/{2010 + i % 7}" for i in range(ROWS)]
+    chosen = choose(tmp_path, {"first used": months})
+    date = {"parts": ["elapsed_days", "year", "month"], "order": "month_year"}
+    assert chosen.settings["dates"] == {"first used": date}
+    numbers = chosen.source().load().samples.inputs
+    assert np.asarray(numbers[:])[13, 1:].tolist() == [2016, 2]
 
 
 def test_zero_has_no_thousands(tmp_path: Path) -> None:
@@ -110,7 +150,7 @@ def test_numbers_in_several_units_are_not_mixed_up(tmp_path: Path) -> None:
     sizes = [f"{i}.{i}M" if i % 2 else f"{i}00k" for i in range(ROWS)]
     chosen = choose(tmp_path, {"a": written("{r}.5"), "size": sizes})
     assert chosen.settings["ignore"] == ["size"]
-    hint = "(such as '000k': if they are numbers, write all of them in one way)"
+    hint = "(such as '000k', '1.1M': if they are numbers, write all of them in one way, or "
     assert hint in chosen.reasons["ignore", "size"]
     with pytest.raises(UsageError, match="if they are numbers, write all of them in one way"):
         choose_settings(tmp_path / "t.csv", TableOptions(labels=["size"]))

@@ -20,6 +20,7 @@ from tests.training.resuming import resumes
 
 WORDS = ["".join(word) for word in ("abc", "ba", "c", "cab", "bbca", "ac", "a")]
 SHORT = {"training": {"epochs": 2, "batch_size": 8}, "optimizer": {"lr": 0.01}}
+DENSE = {"dense": "auto"}
 LAYERS: list[Any] = [{"embedding": 4}, {"gru": 5}, {"dense": "auto"}]
 AT_EACH: list[Any] = [{"embedding": 4}, {"lstm": {"units": 5, "output": "all"}}, {"dense": "auto"}]
 TRANSLATOR = {
@@ -175,3 +176,28 @@ def test_settings_that_do_not_suit_texts(
 ) -> None:
     with pytest.raises(nnkit.ConfigError, match=message):
         nnkit.train(config("labels", tmp_path, **sections), runs=tmp_path)
+
+
+def test_a_text_shorter_than_a_window_is_padded(tmp_path: Path) -> None:
+    """Compares outputs for each text alone with those in a batch with longer ones."""
+    layers = [{"embedding": 4}, {"conv": {"filters": 3, "kernel": 4}}, "global_avg_pool", DENSE]
+    model = nnkit.train(
+        config("labels", tmp_path, architecture={"layers": layers}), runs=tmp_path
+    ).load()
+    together = model.outputs(WORDS)
+    for word, expected in zip(WORDS, together, strict=True):
+        np.testing.assert_allclose(model.outputs([word])[0], expected, rtol=1e-5)
+
+
+def test_a_text_longer_than_a_learned_encoding_is_named(tmp_path: Path) -> None:
+    def layers(length: int) -> dict[str, Any]:
+        encoding = {"positional_encoding": {"method": "learned", "length": length}}
+        return {"layers": [{"embedding": 4}, encoding, "global_avg_pool", DENSE]}
+
+    with pytest.raises(
+        nnkit.DataError, match=r"pairs\.tsv:[0-9]+: 4 symbols, but the layers take.* 3;"
+    ):
+        nnkit.train(config("labels", tmp_path, architecture=layers(3)), runs=tmp_path)
+    run = nnkit.train(config("labels", tmp_path, architecture=layers(4)), runs=tmp_path)
+    with pytest.raises(nnkit.DataError, match="text 2: 5 symbols, but the model takes at most 4"):
+        run.load().predict(["abca", "abcab"])

@@ -18,7 +18,7 @@ from nnkit.data.records import Notation
 from nnkit.data.sources.source import ExpectedData, Source, TableRows, renumbered
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
-from nnkit.data.tables.dates import DateColumn
+from nnkit.data.tables.dates import DateColumn, part_of
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.held_out_columns import compare_columns
 from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
@@ -29,7 +29,7 @@ from nnkit.data.tables.parsed_table import ParsedTable, column_index
 from nnkit.data.tables.roles import ColumnName, Roles, assign_roles, setting_index
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_inputs import InputReader, input_columns
-from nnkit.data.tables.table_reader import column_names
+from nnkit.data.tables.table_reader import column_names, first_cells
 from nnkit.data.tables.table_targets import (
     label_notices,
     missing_labels,
@@ -216,7 +216,8 @@ class Csv(Source):
     ) -> TableRows:
         ragged: dict[int, str] = {}
         reader = InputReader(columns, self.dates, unknown)
-        table = reader.read(path, self._other_dialect, self.number_format, ragged=ragged)
+        dialect = self._dialect_of(path, columns)
+        table = reader.read(path, dialect, self.number_format, ragged=ragged)
         lines = table.lines.of_all(table.rows)
         rows = np.searchsorted(lines, list(ragged)).tolist()
         errors = dict(zip(rows, ragged.values(), strict=True))
@@ -228,12 +229,13 @@ class Csv(Source):
         else:
             # By name, if the checkpoint knows it, because the columns may be in another order.
             labels = [expected.label if self.header and expected.label else self.label]
-        _check_has_labels(place, self._other_dialect, labels)
+        dialect = self._dialect_of(place, expected.columns)
+        _check_has_labels(place, dialect, labels)
         weights = [] if self.weights is None else [self.weights]
         reader = InputReader(expected.columns, self.dates, expected.unknown)
         table = reader.read(
             place,
-            self._other_dialect,
+            dialect,
             self.number_format,
             also=[*labels, *weights],
             as_words=[] if expected.classes is None else labels,
@@ -261,6 +263,15 @@ class Csv(Source):
     def _other_dialect(self) -> Dialect:
         """The dialect of other tables: the lines to leave out are those of this one."""
         return replace(self.dialect, leave_out=())
+
+    def _dialect_of(self, path: Path, columns: Sequence[Column]) -> Dialect:
+        """The dialect of another table, which may begin with the names of the inputs' columns."""
+        dialect = self._other_dialect
+        if not (self.skip_rows and self.header):
+            return dialect
+        from_first = replace(dialect, skip_rows=0)
+        inputs = {part_of(column.name, self.dates)[0] for column in columns}
+        return from_first if inputs <= set(first_cells(path, from_first)) else dialect
 
     def is_single_set(self, place: Path) -> bool:
         return not self.leave_out

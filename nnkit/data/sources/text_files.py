@@ -19,7 +19,7 @@ from nnkit.data.text.csv_pairs import read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text.text_lines import read_lines
-from nnkit.data.text.text_pairs import ColumnChoice, TextPairs, read_pairs
+from nnkit.data.text.text_pairs import ColumnChoice, TextPairs, numbered_lines, read_pairs
 from nnkit.data.text.text_units import WhitespaceUnit
 from nnkit.data.texts import text_array
 from nnkit.errors import DataError
@@ -82,8 +82,8 @@ class PlainText(_TextFile):
             raise DataError(f"{path}: contains no text")
         texts, numbers = zip(*kept, strict=True)
         notices = lines.notices
-        if blank := len(lines.texts) - len(kept):
-            notices += (f"{path}: {blank:,} blank line{'s' * (blank > 1)} left out",)
+        if blank := [n for n, text in enumerate(lines.texts, 1) if not text.strip()]:
+            notices += (f"{path}: {numbered_lines(blank, 'blank line')} left out",)
         return Dataset(_without_targets(texts, path, numbers), notices=notices)
 
     def _document(self, text: str, path: Path, notices: tuple[str, ...]) -> Dataset:

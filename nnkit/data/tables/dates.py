@@ -14,7 +14,7 @@ from pydantic import Field
 from nnkit.config.spec import Listed, Spec
 
 Array = NDArray[Any]
-DateOrder = Literal["year_first", "day_first", "month_first", "time_of_day"]
+DateOrder = Literal["year_first", "day_first", "month_first", "month_year", "time_of_day"]
 DatePart = Literal["elapsed_days", "year", "month", "day", "weekday", "hour"]
 
 
@@ -31,8 +31,8 @@ class DateColumn(Spec):
     )
     order: DateOrder = Field(
         "year_first",
-        description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024; `time_of_day` for a "
-        "time without a date, 14:05.",
+        description="Of day, month and year: 2024-03-01, 1.3.2024 or 3/1/2024; `month_year` for a "
+        "month without a day, 3/2024 or Mar 2024; `time_of_day` for a time without a date, 14:05.",
     )
 
 
@@ -83,6 +83,10 @@ _CLOCK = (
 _TIME = rf"(?:(?:[ T]|, ?){_CLOCK}(?: ?(?P<zone>Z|UTC|[+-]\d\d:?\d\d))?)?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAMED = rf"(?P<name>(?:{'|'.join(_MONTHS)})[a-z]*)\.?"
+# The parts of a date that a pattern may lack.
+_LEFT_OUT: dict[str, Any] = {"year": 1970, "month": 1, "day": 1} | dict.fromkeys(
+    ("hour", "minute", "second", "half", "zone")
+)
 _PATTERNS: dict[DateOrder, tuple[re.Pattern[str], ...]] = {
     "year_first": (
         re.compile(rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}"),
@@ -95,6 +99,10 @@ _PATTERNS: dict[DateOrder, tuple[re.Pattern[str], ...]] = {
         re.compile(rf"(?P<month>\d{{1,2}})([-/.])(?P<day>\d{{1,2}})\2(?P<year>\d{{4}}){_TIME}"),
         re.compile(rf"{_NAMED} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}", re.I),
     ),
+    "month_year": (
+        re.compile(r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})"),
+        re.compile(rf"{_NAMED}[-/ ](?P<year>\d{{4}})", re.I),
+    ),
     "time_of_day": (re.compile(_CLOCK),),
 }
 
@@ -103,16 +111,16 @@ def parse_date(text: str, order: DateOrder) -> datetime | None:
     """Parses a date, with or without a time; None for anything else.
 
     A time without a zone counts as UTC, so that differences of local times are kept; one without a
-    date is on 1970-01-01.
+    date is on 1970-01-01. A month without a day is its first day.
 
     Args:
-        text: such as 2024-03-01, 1/3/2024 14:05, 1.3.2024, 1 March 2024 or 14:05.
+        text: such as 2024-03-01, 1/3/2024 14:05, 1.3.2024, 1 March 2024, 3/2024 or 14:05.
         order: the order of day, month and year.
     """
     for pattern in _PATTERNS[order]:
         if found := pattern.fullmatch(text):
-            parts: dict[str, Any] = {"year": 1970, "day": 1, "zone": None, **found.groupdict()}
-            month = parts.get("month") or 1
+            parts = {**_LEFT_OUT, **found.groupdict()}
+            month = parts["month"]
             if "name" in parts:
                 month = _MONTHS.index(parts["name"][:3].lower()) + 1
             hour = int(parts["hour"] or 0)
@@ -153,12 +161,14 @@ def date_orders(texts: Iterable[str]) -> tuple[DateOrder, ...]:
 def default_parts(texts: Iterable[str], order: DateOrder) -> tuple[DatePart, ...]:
     """The parts of dates that differ between texts, besides the day of the month.
 
-    Of times without a date, it is the hour.
+    Of times without a date, it is the hour; months without a day have no weekday.
     """
     if order == "time_of_day":
         return ("hour",)
     moments = _as_array([moment for text in texts if (moment := parse_date(text, order))])
     wanted: tuple[DatePart, ...] = ("year", "month", "weekday", "hour")
+    if order == "month_year":
+        wanted = ("year", "month")
     varying = [part for part in wanted if len(np.unique(PARTS[part](moments))) > 1]
     return ("elapsed_days", *varying)
 

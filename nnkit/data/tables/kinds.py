@@ -29,6 +29,10 @@ CODE = re.compile(
 UNITS = ("%", "$", "€", "£", "¥")
 # A number and a unit, such as 7.3 kg, but not a code, such as 12-A or 0012A.
 MEASURED = re.compile(r"[-+]?(?!0\d)\d(?:[\d.,' ]*\d)?\s*([^\d_/:#-]\D{0,9})")
+# A number or two with units, such as 1.2M, 12.50-, 1h 20m or 100-120; a code has more parts.
+MEASURE = re.compile(r"[-+~<>$€£]?\s?(\d[\d.,' ]*\D{0,9}){1,2}")
+DIGITS = re.compile(r"\d(?:[\d.,' ]*\d)?")
+PLAIN_NUMBER = re.compile(rf"[-+]?{DIGITS.pattern}")
 PARENTHESES = re.compile(r"\(\D{0,3}\d[\d.,' ]*\D{0,3}\)")  # a negative number in accounts
 # Decimal and thousands marks that are tried.
 MARKS = (
@@ -188,13 +192,24 @@ def _with_words(profile: ColumnProfile, column: ParsedColumn, form: NumberFormat
     if not profile.numbers and (orders := date_orders(texts)):
         return replace(profile, kind=Kind.DATES, orders=orders)
     other = other_format(texts, form)
+    if other is None and profile.distinct > FEW_NUMBERS:
+        unit = _shared_unit(texts, profile.name)
+        other = None if unit is None else other_format(texts, form, (*UNITS, unit))
     if other is not None or _has_exceptions(profile):
         return replace(profile, kind=Kind.MIXED, number_format=other)
-    unit = _shared_unit(texts) if profile.distinct > FEW_NUMBERS else None
-    if unit is not None and (other := other_format(texts, form, (*UNITS, unit))) is not None:
-        return replace(profile, kind=Kind.MIXED, number_format=other)
     few = profile.distinct <= max(FEW_CATEGORIES, profile.present / 2)
-    return replace(profile, kind=Kind.WORDS if few else Kind.UNIQUE)
+    kind = Kind.WORDS if few else Kind.UNIQUE
+    return replace(profile, kind=kind, examples=_different_ways(texts)[:3])
+
+
+def _different_ways(texts: Sequence[str]) -> tuple[str, ...]:
+    """Some texts; if they are numbers with something beside them, one for each way of writing."""
+    if not all(map(MEASURE.fullmatch, texts[:3])):
+        return tuple(texts[:3])
+    ways: dict[str, list[str]] = {}
+    for text in filter(MEASURE.fullmatch, texts):
+        ways.setdefault(DIGITS.sub("0", text), []).append(text)
+    return tuple(found[0] for found in sorted(ways.values(), key=len, reverse=True))
 
 
 def has_infinity(profile: ColumnProfile) -> bool:
@@ -215,12 +230,24 @@ def _has_exceptions(profile: ColumnProfile) -> bool:
     )
 
 
-def _shared_unit(texts: Sequence[str]) -> str | None:
-    """The unit that follows the number in nearly all of some texts, such as `kg`."""
+def _shared_unit(texts: Sequence[str], name: str) -> str | None:
+    """The unit of nearly all of some texts, such as `kg`.
+
+    It follows the number in nearly all of them, or in some, if the column is named after it.
+    """
     measured = map(MEASURED.fullmatch, texts)
     units = Counter(found[1].strip() for found in measured if found)
     unit, count = max(units.items(), key=lambda item: item[1], default=("", 0))
+    if count and re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", name):
+        count += sum(PLAIN_NUMBER.fullmatch(text) is not None for text in texts)
     return unit if count >= MOSTLY * len(texts) else None
+
+
+def unit_of_all(texts: Sequence[str]) -> str | None:
+    """The unit that follows the number in every one of some texts, such as `kg`."""
+    measured = [MEASURED.fullmatch(text) for text in texts]
+    units = {found[1].strip() if found else None for found in measured}
+    return units.pop() if len(units) == 1 else None
 
 
 def other_format(
@@ -229,7 +256,8 @@ def other_format(
     """A format in which nearly all of some texts are numbers, though they are not in `form`."""
     texts = list(texts)
     before = sum(form.parse(text) is not None for text in texts)
-    units = tuple(unit for unit in possible_units if any(unit in text for text in texts))
+    possible = dict.fromkeys((*form.units, *possible_units))
+    units = tuple(unit for unit in possible if any(unit in text for text in texts))
     best, most = None, before
     now = (form.decimal, form.thousands)
     parentheses = form.parentheses or any(PARENTHESES.fullmatch(text) for text in texts)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from nnkit.data.tables.kinds import FEW_CATEGORIES, FEW_NUMBERS, ColumnProfile, Kind
+from nnkit.data.tables.kinds import (
+    FEW_CATEGORIES,
+    FEW_NUMBERS,
+    MEASURE,
+    ColumnProfile,
+    Kind,
+)
 from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import ParsedTable, some
 from nnkit.data.tables.quoting import in_yaml
@@ -14,9 +20,10 @@ FEWEST_PIXELS = 16  # of the smallest images
 MOST_CONSTANT = 3  # columns that never change which are named
 MANY_CATEGORIES = 200  # words of a column that are worth a notice: each becomes an input
 
-# A number or two with units, such as 1.2M, 12.50-, 1h 20m or 100-120; a code has more parts.
-MEASURE = re.compile(r"[-+~<>$€£]?\s?(\d[\d.,' ]*\D{0,9}){1,2}")
-ONE_WAY = "if they are numbers, write all of them in one way"
+ONE_WAY = (
+    "if they are numbers, write all of them in one way, or name what stands beside them, unless it "
+    "changes their value, in data.source.units (`nnkit init --unit`)"
+)
 
 
 def objection(table: ParsedTable, profile: ColumnProfile) -> str | None:
@@ -50,7 +57,8 @@ def how_many(profile: ColumnProfile) -> str:
 
 def too_many_words(profile: ColumnProfile) -> str:
     """The number of words of a column that tell too little, with the remedy for numbers."""
-    hint = f" (such as '{profile.examples[0]}': {ONE_WAY})" if begins_like_numbers(profile) else ""
+    examples = ", ".join(f"'{text}'" for text in profile.examples)
+    hint = f" (such as {examples}: {ONE_WAY})" if begins_like_numbers(profile) else ""
     return f"{how_many(profile)} in {profile.present:,} rows{hint}"
 
 

@@ -79,6 +79,16 @@ def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
         return _names(path, dialect, *_first_row(path, file, dialect))
 
 
+def first_cells(path: Path, dialect: Dialect) -> tuple[str, ...]:
+    """The cells of the first row of a table, whether it names columns or not.
+
+    Raises:
+        DataError: the file is missing, empty or not text.
+    """
+    with open_text(path, dialect.encoding) as file:
+        return tuple(_first_row(path, file, dialect)[0])
+
+
 def _is_wordy(column: ParsedColumn) -> bool:
     """Whether most cells of a column are no numbers, or too many to be mistakes."""
     odd = sum(odd.count for odd in column.odd)

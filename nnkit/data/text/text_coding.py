@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from hashlib import sha256
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -176,7 +176,7 @@ class TextEncoder:
         return EncodedTexts(values, offsets, cut)
 
     def decode(
-        self, ids: Iterable[int], unknown: str | None = None, begun: Sequence[str] = ()
+        self, ids: Iterable[int], unknown: Iterable[str] = (), begun: Sequence[str] = ()
     ) -> str:
         """The text of ids.
 
@@ -184,15 +184,15 @@ class TextEncoder:
 
         Args:
             ids: the ids, (symbols,).
-            unknown: what stands for unknown symbols; default: `<unk>`.
+            unknown: what stands for each of the unknown symbols in turn; then `<unk>`.
             begun: symbols before those of the ids, known or not, as `split` gives them.
 
         Raises:
             IndexError: an id is not in the vocabulary.
         """
-        stand_in = self.coding.unit.unknown if unknown is None else unknown
+        stand_ins = chain(unknown, repeat(self.coding.unit.unknown))
         symbols = (
-            stand_in if symbol is Reserved.UNKNOWN else symbol
+            next(stand_ins) if symbol is Reserved.UNKNOWN else symbol
             for symbol in map(self._symbol, ids)
             if symbol is Reserved.UNKNOWN or isinstance(symbol, str)
         )

@@ -89,7 +89,7 @@ def read_pairs(
         notices += _header_taken(path, first, cells, is_certain=is_named) if header else []
     notices += _unused(path, rows[-1], (one, two))
     if blank := [number for number, text in numbered if not text.strip()]:
-        notices.append(f"{path}: {_lines(blank, 'blank line')} left out")
+        notices.append(f"{path}: {numbered_lines(blank, 'blank line')} left out")
     if header:
         del rows[0]
     _check_regular(path, rows, len(cells))
@@ -121,7 +121,7 @@ def nonempty_pairs(
     said = list(notices)
     if len(kept) < len(pairs):
         empty = sorted({line for _, _, line in pairs}.difference(lines))
-        said.append(f"{path}: {_lines(empty, 'pair')} with an empty side left out")
+        said.append(f"{path}: {numbered_lines(empty, 'pair')} with an empty side left out")
     return TextPairs(path, sources, targets, lines, names, tuple(said))
 
 
@@ -177,8 +177,8 @@ def _check_regular(path: Path, rows: Sequence[tuple[int, list[str]]], columns: i
             )
 
 
-def _lines(numbers: Sequence[int], what: str) -> str:
-    """Names lines: `2 blank lines (3, 8)`."""
+def numbered_lines(numbers: Sequence[int], what: str) -> str:
+    """Counts and names lines, such as `2 blank lines (lines 3, 8)`."""
     count = f"{len(numbers):,} {what}{'s' * (len(numbers) > 1)}"
     more = ", …" if len(numbers) > MOST_NAMED else ""
     return f"{count} ({'lines' if len(numbers) > 1 else 'line'} {_listed(numbers)}{more})"

@@ -60,6 +60,11 @@ FORWARD_TILE(2, 4) FORWARD_TILE(2, 5) FORWARD_TILE(2, 6)
 FORWARD_TILE(4, 4) FORWARD_TILE(4, 5) FORWARD_TILE(4, 6)
 #endif
 
+#undef SUM
+#undef SUMS
+#undef ADD
+#undef ADDS
+
 typedef void forward_tile(
     int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to);
 

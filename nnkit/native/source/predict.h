@@ -85,7 +85,7 @@ INLINE int divides_samples(const struct pass *pass, const struct member *me) {
 /* The outputs of dense layers. Each thread takes its samples through all layers, as many at a time as
  * fit into its cache, so that threads need not meet after each layer. What is between layers is not
  * kept, and neither are inputs that a prediction copies. */
-INLINE void forward_by_samples(
+SINGLE void forward_by_samples(
     const struct pass *pass, struct prediction *prediction, struct member *me) {
     const struct program *p = pass->program;
     int copies = prediction && !reads_in_place(pass), packed = packs_weights(pass);

@@ -1,6 +1,7 @@
 /* One variant of the kernels: for an instruction set and a precision. */
 #include "export.h"
 #include "arithmetic.h"
+#include "matrix_product.h"
 #include "pace.h"
 #include "predict.h"
 #include "resample.h"
@@ -185,6 +186,13 @@ EXPORT void NAMED(nnkit_sweep, VARIANT)(
     double began = seconds();
     int64_t threads = run_together(sweep, &request, threads_for_spell(p->pace, p->threads));
     note_spell(p->pace, threads, rows, seconds() - began);
+}
+
+/* A product of matrices, by up to so many threads. */
+EXPORT void NAMED(nnkit_multiply, VARIANT)(const struct matrix_product *p, int64_t threads) {
+    double began = seconds();
+    threads = run_together(multiply_matrices, (void *)p, threads_for_spell(p->pace, threads));
+    note_spell(p->pace, threads, p->rows, seconds() - began);
 }
 
 /* Moves the pixels of images. */

@@ -14,7 +14,7 @@
 #include "update_pass.h"
 
 /* Computes the outputs of the layers from `first` on. */
-INLINE void forward(const struct pass *pass, int64_t first, struct member *me) {
+SINGLE void forward(const struct pass *pass, int64_t first, struct member *me) {
     const struct program *p = pass->program;
     for (int64_t i = first; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
@@ -25,7 +25,7 @@ INLINE void forward(const struct pass *pass, int64_t first, struct member *me) {
 
 /* Backpropagates from the gradient of the last layer's output; updates parameters on the way, or
  * writes their gradients if there are no rates. */
-INLINE void backward(const struct pass *pass, const struct rates *rates, struct member *me) {
+SINGLE void backward(const struct pass *pass, const struct rates *rates, struct member *me) {
     const struct program *p = pass->program;
     for (int64_t i = 0; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
@@ -66,7 +66,7 @@ INLINE double loss_of(const struct program *p, int64_t samples) {
 }
 
 /* The mean loss, on the first thread; all are here when dE/dZ of the last layer is known. */
-INLINE double mean_loss_of(const struct pass *pass, struct member *me) {
+SINGLE double mean_loss_of(const struct pass *pass, struct member *me) {
     const struct program *p = pass->program;
     const struct layer *last = p->layers + p->layer_count - 1;
     if (!last->by_position) {
@@ -83,7 +83,7 @@ INLINE double mean_loss_of(const struct pass *pass, struct member *me) {
 }
 
 /* Applies the output activation that the loss has left out, in place. */
-INLINE void apply_head(const struct pass *pass, struct member *me) {
+SINGLE void apply_head(const struct pass *pass, struct member *me) {
     const struct program *p = pass->program;
     const struct layer *last = p->layers + p->layer_count - 1;
     int64_t first, end, row = padded(last->outputs);

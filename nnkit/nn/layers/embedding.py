@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import sqrt
 from typing import ClassVar, Literal
 
@@ -61,6 +62,13 @@ class Embedding(_OverIds, TrainedLayer):
         description="Dropout of ids: the vector is 0 wherever the id stands in a sequence.",
     )
 
+    lazy: bool = Field(
+        False,
+        description="Whether a step leaves vectors without a gradient as they are, such as those "
+        "of ids that are not in the batch: no momentum moves them, and neither weight decay nor a "
+        "penalty shrinks them.",
+    )
+
     @property
     def inner_activation(self) -> AnyActivation:
         return Identity()
@@ -77,7 +85,8 @@ class Embedding(_OverIds, TrainedLayer):
     def parameters(self, form: Form) -> Sequence[Parameter]:
         initial = self.initializer or Normal(std=1 / sqrt(self.units))
         shape = (form.channels, self.units)
-        return [Parameter("W", shape, 1, self.units, initial, self.decay, self.lr_factor)]
+        found = Parameter("W", shape, 1, self.units, initial, self.decay, self.lr_factor)
+        return [replace(found, lazy=self.lazy)]
 
     def multiplications(self, form: Form) -> int:
         return 0
@@ -99,7 +108,7 @@ class BoundEmbedding(Layer):
 
     def __init__(self, binding: Binding, word_dropout: float | None) -> None:
         self.W, self.dW = binding.params["W"], binding.grads["W"]
-        self.Y = binding.buffer(self.W.shape[1], *binding.input_shape)
+        self.Y = binding.buffer_by_position(self.W.shape[1], *binding.input_shape)
         self.training = binding.training
         self.mask: DropoutMask | None = None
         if word_dropout is not None:
@@ -108,7 +117,7 @@ class BoundEmbedding(Layer):
     def forward(self, X: Array, now: Pass) -> Array:
         if self.training:
             self.X = X
-        np.copyto(self.Y.reshape(len(self.Y), -1), self.W[X.reshape(-1)].T)
+        np.copyto(self.Y.transpose(1, 2, 0), self.W[X])
         if self.mask is not None and now.training:
             self.kept_places = np.take_along_axis(self.mask.draw(now), X, axis=0)  # (T, N)
             self.Y *= self.kept_places

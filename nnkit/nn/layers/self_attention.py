@@ -11,6 +11,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer, ReceptiveField
@@ -43,6 +44,7 @@ class SelfAttention(BiasedLayer):
         False, description="Whether a position attends only to itself and those before it."
     )
     bias: bool = Field(True, description="Whether to add b and c.")
+    dropout: DropoutRate | None = Field(None, description="Dropout of the weights A.")
 
     @property
     def inner_activation(self) -> AnyActivation:
@@ -108,7 +110,8 @@ class BoundSelfAttention(Layer):
     """The formulas of `SelfAttention`, and with dH = Oᵀ dY those of its gradients.
 
     dV = Aᵀ dH; dS = A ⊙ (dA − Σ_u A ⊙ dA) for dA = dH Vᵀ; dQ = dS K/√d and dK = dSᵀ Q/√d. Queries,
-    keys and values are (N, heads, T, d), so that the products of all heads are one call.
+    keys and values are (N, heads, T, d), so that the products of all heads are one call. With the
+    mask M of dropout, A ⊙ M takes the place of A in the output and in dV, and dA = M ⊙ dH Vᵀ.
     """
 
     kept: ClassVar[tuple[str, ...]] = ("X",)
@@ -120,14 +123,18 @@ class BoundSelfAttention(Layer):
         self.shape = (samples, spec.heads, length, units // spec.heads)
         self.scale = binding.dtype.type(1 / sqrt(units // spec.heads))
         self.params, self.grads = binding.params, binding.grads
-        self.future = np.triu(np.full((length, length), -np.inf, binding.dtype), 1)
-        self.is_causal, self.input_gradient = spec.causal, binding.input_gradient
+        self.future = None
+        if spec.causal:
+            self.future = np.triu(np.full((length, length), -np.inf, binding.dtype), 1)
+        self.input_gradient = binding.input_gradient
         empty, dtype = binding.buffers.empty, binding.dtype
         self.projected = empty((PARTS * units, length * samples), dtype)
         self.Q, self.K, self.V = empty((PARTS, *self.shape), dtype)
         self.A = empty((*self.shape[:2], length, length), dtype)
         self.H = empty((units, length * samples), dtype)
         self.Y = binding.buffer(units, length)
+        self.dropout = None if spec.dropout is None else AttentionDropout(spec.dropout, binding)
+        self.M: Array | None = None
         if binding.training:
             self.dA = empty(self.A.shape, dtype)
         if binding.input_gradient:
@@ -147,7 +154,11 @@ class BoundSelfAttention(Layer):
         self.Q *= self.scale
         np.matmul(self.Q, self.K.swapaxes(2, 3), out=self.A)
         self._softmax(now)
-        self._by_head(self.H)[...] = np.matmul(self.A, self.V)
+        self.M = None
+        if self.dropout is not None and now.training:
+            _, heads, length, _ = self.shape
+            self.M = self.dropout.draw(now, heads, length, length)
+        self._by_head(self.H)[...] = np.matmul(self._kept_weights(), self.V)
         if now.observer is not None:
             self._show(now.observer)
         Y = self.Y.reshape(len(self.Y), -1)
@@ -155,6 +166,10 @@ class BoundSelfAttention(Layer):
         if "c" in self.params:
             Y += self.params["c"][:, None]
         return self.Y
+
+    def _kept_weights(self) -> Array:
+        """A ⊙ M, the weights after dropout."""
+        return self.A if self.M is None else self.A * self.M
 
     def _by_head(self, rows: Array) -> Array:
         """Views rows (units, T · N) as (N, heads, T, d)."""
@@ -171,7 +186,7 @@ class BoundSelfAttention(Layer):
     def _softmax(self, now: Pass) -> None:
         """Turns the scores in A into weights; all are 0 where there is no position to attend to."""
         A = self.A
-        if self.is_causal:
+        if self.future is not None:
             A += self.future
         if now.lengths is not None:
             past = is_padding(A.shape[-1], now.lengths).T[:, None, None]
@@ -189,8 +204,10 @@ class BoundSelfAttention(Layer):
             np.sum(dZ, axis=1, out=self.grads["c"])
         dH = np.ascontiguousarray(self._by_head(np.dot(self.params["O"].T, dZ)))
         dQ, dK, dV = (self._by_head(part) for part in np.split(self.projected, PARTS))
-        dV[...] = np.matmul(self.A.swapaxes(2, 3), dH)
+        dV[...] = np.matmul(self._kept_weights().swapaxes(2, 3), dH)
         dS = np.matmul(dH, self.V.swapaxes(2, 3), out=self.dA)
+        if self.M is not None:
+            dS *= self.M
         dS -= np.einsum("nhtu,nhtu->nht", self.A, dS)[..., None]
         dS *= self.A
         dQ[...] = np.matmul(dS, self.K) * self.scale

@@ -11,11 +11,12 @@ from nnkit.nn.initializers import AnyInitializer, Initializer
 
 
 class ChronoInitializer(Initializer):
-    """Biases of gates that keep a state for 1 to T positions (Tallec & Ollivier 2018).
+    """Biases of gates that keep a state for 2 to T positions (Tallec & Ollivier 2018).
 
-    A unit whose forget gate is σ(b) at each position keeps 1/e of its state for about 1 + exp b
-    positions. Drawing b = log u, with u uniform in [1, T − 1), spreads these time scales up to T.
-    A gate that admits inputs gets −b of the same unit: 1 − σ(b) = σ(−b).
+    A unit that keeps a share of σ(b) of its state at each position has a time scale of
+    1/(1 − σ(b)) = 1 + exp b positions. Drawing b = log u, with u uniform in [1, T − 1), makes time
+    scales uniform between 2 and T. A gate that admits inputs gets −b of the same unit, so that it
+    is 1 − σ(b).
 
     Attributes:
         longest: the longest time scale T.

@@ -62,8 +62,9 @@ class CompiledRecurrent(Layer):
             binding.training,
             binding.threads,
         )
-        self.Y = binding.buffer(self.sweep.width, self.length)
-        self.dX = binding.buffer(*binding.input_shape) if binding.input_gradient else None
+        by_position = binding.buffer_by_position
+        self.Y = by_position(self.sweep.width, self.length)
+        self.dX = by_position(features, self.length) if binding.input_gradient else None
         self.is_observed = False
 
     @cached_property

@@ -145,12 +145,16 @@ class Steps:
         rows[: len(found), : len(X)] = found
 
     def to_positions(self, rows: Array, out: Array) -> None:
-        """Copies the rows of all steps to `out` (numbers, T, N), with 0 for padding."""
-        found = rows[:, : len(out)]
-        if self.order is not None:
-            found = np.zeros((len(self.counts) * self._samples, len(out)), out.dtype)
-            found[self._flat] = rows[: len(self._flat), : len(out)]
-        np.copyto(out.reshape(len(out), -1), found.T)
+        """Copies the rows of all steps to `out` (numbers, T, N), with 0 for padding.
+
+        The memory of `out` is (T, N, numbers).
+        """
+        places = out.transpose(1, 2, 0).reshape(-1, len(out))
+        if self.order is None:
+            np.copyto(places, rows[:, : len(out)])
+            return
+        places.fill(0)
+        places[self._flat] = rows[: len(self._flat), : len(out)]
 
     def last_rows(self, reverse: bool) -> tuple[Array, Array]:
         """The columns of sequences that are not empty, and the row of the last step of each.

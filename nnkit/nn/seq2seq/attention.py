@@ -11,12 +11,14 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros
 from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.products import product_of_rows
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
 from nnkit.nn.seq2seq.scores import (
     AdditiveScore,
@@ -25,6 +27,8 @@ from nnkit.nn.seq2seq.scores import (
     GeneralScore,
     LocationScore,
 )
+
+WORTH_TRANSPOSING = 128  # rows of [c; s], which take longer than a copy of the weights
 
 
 class Attention(BiasedLayer):
@@ -57,6 +61,7 @@ class Attention(BiasedLayer):
         description="Whether y is also an input of the next step, of the first recurrent layer "
         "of the decoder (Luong et al. 2015, §3.3).",
     )
+    dropout: DropoutRate | None = Field(None, description="Dropout of the weights a.")
     _channels: int | None = PrivateAttr(None)  # of the encoder's outputs
 
     @model_validator(mode="after")
@@ -119,19 +124,20 @@ class Attention(BiasedLayer):
         return Parameter(name, (units,), 1, units, initial, False, self.lr_factor)
 
     def bind(self, binding: Binding) -> BoundAttention:
-        return BoundAttention(self.bound_score(binding), binding)
+        return BoundAttention(self.bound_score(binding), binding, self.dropout)
 
     def bound_score(self, binding: Binding) -> AttentionScore:
         """Binds the score to its parameters."""
         params, grads = binding.params, binding.grads
+        product = product_of_rows(binding.dtype, binding.threads)
         if self.score == "general":
-            return GeneralScore(params, grads)
+            return GeneralScore(params, grads, product)
         if self.score == "additive":
-            return AdditiveScore(params, grads)
+            return AdditiveScore(params, grads, product)
         if self.score == "location":
-            return LocationScore(params, grads)
+            return LocationScore(params, grads, product)
         scale = 1 / sqrt(binding.form.channels) if self.score == "scaled" else 1.0
-        return DotScore(params, grads, scale)
+        return DotScore(params, grads, product, scale)
 
 
 class BoundAttention(Layer):
@@ -141,21 +147,24 @@ class BoundAttention(Layer):
     of the positions, sequences that end are the last columns: position t takes the first n.
     """
 
-    kept: ClassVar[tuple[str, ...]] = ("V", "K", "A", "dE", "masked")
+    kept: ClassVar[tuple[str, ...]] = ("V", "K", "A", "dE", "masked", "mask")
 
-    def __init__(self, score: AttentionScore, binding: Binding) -> None:
+    def __init__(
+        self, score: AttentionScore, binding: Binding, dropout: float | None = None
+    ) -> None:
         self.score, self.name = score, binding.name
         self.W, self.b = binding.params["W_c"], binding.params["b_c"]
         self.units = len(self.W)
         self.states, self.length = binding.input_shape
         self.channels = self.W.shape[1] - self.states
         self.training, self._binding = binding.training, binding
+        self.dropout = None if dropout is None else AttentionDropout(dropout, binding)
         self.joined = self.positions(self.W.shape[1])  # [c; s]
         self.Y = self.positions(self.units)
-        self.output = binding.buffer(self.units, self.length)
+        self.output = binding.buffer_by_position(self.units, self.length)
         if binding.training:
             self.dZ, self.dC = self.positions(self.units), self.positions(self.channels)
-            self.dX = binding.buffer(*binding.input_shape)
+            self.dX = binding.buffer_by_position(*binding.input_shape)
 
     def positions(self, size: int) -> Array:
         """Memory for so many numbers at each position, (T, N, size)."""
@@ -204,6 +213,10 @@ class BoundAttention(Layer):
             self.masked = np.where(self.padding, -np.inf, 0).astype(self.V.dtype)[:, None]
         shape = (self.length, len(self.V), self.V.shape[1])
         self.A = self.zeros(shape)
+        self.mask = None
+        if self.dropout is not None and now.training:
+            drawn = self.dropout.draw(now, 1, self.length, self.V.shape[1])
+            self.mask = drawn[self.order, 0]  # (N, q, T)
         if order is not None:  # what stands after the ends counts in the sums over all positions
             self.joined[...] = 0
             self.Y[...] = 0
@@ -232,8 +245,9 @@ class BoundAttention(Layer):
         E = scores if self.observer is None else scores.copy()
         A = _softmax(scores)
         self.A[at, :n] = A.swapaxes(0, 1)
-        joined[..., : self.channels] = np.matmul(A, self.V[:n]).swapaxes(0, 1)
-        Y = np.dot(joined.reshape(-1, joined.shape[-1]), self.W.T)
+        kept = A if self.mask is None else A * self.mask[:n, at]
+        joined[..., : self.channels] = np.matmul(kept, self.V[:n]).swapaxes(0, 1)
+        Y = self._combined(joined.reshape(-1, joined.shape[-1]))
         Y += self.b
         found = self.Y[at, :n]
         np.tanh(Y.reshape(found.shape), out=found)
@@ -242,6 +256,13 @@ class BoundAttention(Layer):
             shown = {"e": E, "a": A, "c": contexts.swapaxes(0, 1), "y": found.swapaxes(0, 1)}
             self._show(self.observer, at, shown)
         return found
+
+    def _combined(self, joined: Array) -> Array:
+        """W [c; s] for rows of [c; s]."""
+        if len(joined) < WORTH_TRANSPOSING:
+            return np.dot(joined, self.W.T)
+        Y = np.empty((len(joined), self.units), joined.dtype)
+        return self.score.product(joined, np.ascontiguousarray(self.W.T), Y)
 
     def _show(self, observer: Observer, at: slice, values: Mapping[str, Array]) -> None:
         """Shows the values (n, q, rows) of q positions as steps."""
@@ -270,11 +291,14 @@ class BoundAttention(Layer):
         np.multiply(Y, Y, out=dZ)
         np.subtract(1, dZ, out=dZ)
         dZ *= dY
-        d_joined = np.dot(dZ.reshape(-1, self.units), self.W)
-        d_joined = d_joined.reshape(*dZ.shape[:2], self.W.shape[1])
+        d_joined = np.empty((*dZ.shape[:2], self.W.shape[1]), dZ.dtype)
+        rows = d_joined.reshape(-1, self.W.shape[1])
+        self.score.product(dZ.reshape(-1, self.units), self.W, rows)
         dC[...] = d_joined[..., : self.channels]
         A = self.A[at, :n].swapaxes(0, 1)
         dE = np.matmul(dC.swapaxes(0, 1), self.V[:n].swapaxes(1, 2))  # (n, q, T)
+        if self.mask is not None:
+            dE *= self.mask[:n, at]
         dE -= np.einsum("nqt,nqt->nq", A, dE)[..., None]
         dE *= A
         self.dE[at, :n] = dE.swapaxes(0, 1)
@@ -288,11 +312,12 @@ class BoundAttention(Layer):
         assert self.K is not None
         grads = self._binding.grads
         dZ = self.dZ.reshape(-1, self.units)
-        np.dot(dZ.T, self.joined.reshape(len(dZ), -1), out=grads["W_c"])
+        self.score.product(dZ.T, self.joined.reshape(len(dZ), -1), grads["W_c"])
         np.add.reduce(dZ, axis=0, out=grads["b_c"])
         A, dC, dE = (array.swapaxes(0, 1) for array in (self.A, self.dC, self.dE))  # (N, T, …)
         S = self.joined[..., self.channels :].swapaxes(0, 1)
-        dV = np.matmul(A.swapaxes(1, 2), dC)
+        kept = A if self.mask is None else A * self.mask
+        dV = np.matmul(kept.swapaxes(1, 2), dC)
         through_keys = self.score.end_backward(dE, S, self.K, self.V)
         if through_keys is not None:
             dV += through_keys

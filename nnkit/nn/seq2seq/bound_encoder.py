@@ -74,7 +74,7 @@ class BoundEncoder:
             d_summary = d_summary + through_bridge
         states = States()
         states.d_last = self.start.d_last(d_first, d_summary)
-        dH = np.ascontiguousarray(memory.d_values.transpose(2, 1, 0))
+        dH = np.ascontiguousarray(memory.d_values.swapaxes(0, 1)).transpose(2, 0, 1)
         self.chain.backward(dH, now._replace(states=states))
 
     def release(self) -> None:

@@ -45,6 +45,8 @@ def compiled_loop(
     ((stage, own), *others) = inside
     if others or not isinstance(stage.spec, Recurrent) or binding.input_shape[1] == 1:
         return None
+    if attention.dropout is not None:
+        return None
     cell, score = stage.spec.compiled(own), attention.bound_score(binding)
     if cell is None or not isinstance(score, DotScore):
         return None

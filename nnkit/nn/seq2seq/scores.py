@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nnkit.nn.params import Array
+from nnkit.nn.products import Product
 
 
 class AttentionScore(ABC):
@@ -17,8 +18,10 @@ class AttentionScore(ABC):
     (N, Q, units).
     """
 
-    def __init__(self, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-        self.params, self.grads = params, grads
+    def __init__(
+        self, params: Mapping[str, Array], grads: Mapping[str, Array], product: Product
+    ) -> None:
+        self.params, self.grads, self.product = params, grads, product
 
     def keys(self, V: Array) -> Array:
         """The keys K (N, T, size) of values V (N, T, channels)."""
@@ -28,6 +31,12 @@ class AttentionScore(ABC):
         """Prepares for `backward` of one state after another: sets gradients to 0."""
         for gradient in self.grads.values():
             gradient.fill(0)
+
+    def _times(self, A: Array, W: Array) -> Array:
+        """A W for A (N, T, size) as one product; `@` would make one for each of the N."""
+        found = np.empty((*A.shape[:2], W.shape[1]), A.dtype)
+        self.product(_rows(A), np.ascontiguousarray(W), _rows(found))
+        return found
 
     @abstractmethod
     def forward(self, S: Array, K: Array) -> Array:
@@ -53,9 +62,13 @@ class DotScore(AttentionScore):
     """e = scale · s·h (Luong, Pham & Manning 2015; scaled by 1/√units: Vaswani et al. 2017)."""
 
     def __init__(
-        self, params: Mapping[str, Array], grads: Mapping[str, Array], scale: float = 1.0
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        product: Product,
+        scale: float = 1.0,
     ) -> None:
-        super().__init__(params, grads)
+        super().__init__(params, grads, product)
         self.scale = scale
 
     def keys(self, V: Array) -> Array:
@@ -76,12 +89,12 @@ class GeneralScore(DotScore):
     """e = sᵀ W h (Luong, Pham & Manning 2015, §3.1), with the keys W h."""
 
     def keys(self, V: Array) -> Array:
-        return _times(V, self.params["W_a"].T)
+        return self._times(V, self.params["W_a"].T)
 
     def end_backward(self, dE: Array, S: Array, K: Array, V: Array) -> Array:
         dK = np.matmul(dE.swapaxes(1, 2), S)
-        np.dot(_rows(dK).T, _rows(V), out=self.grads["W_a"])
-        return _times(dK, self.params["W_a"])
+        self.product(_rows(dK).T, _rows(V), self.grads["W_a"])
+        return self._times(dK, self.params["W_a"])
 
 
 class AdditiveScore(AttentionScore):
@@ -92,7 +105,7 @@ class AdditiveScore(AttentionScore):
     """
 
     def keys(self, V: Array) -> Array:
-        return _times(V, self.params["U_a"].T)
+        return self._times(V, self.params["U_a"].T)
 
     def forward(self, S: Array, K: Array) -> Array:
         E, v = np.empty((*S.shape[:2], K.shape[1]), S.dtype), self.params["v_a"]
@@ -125,8 +138,8 @@ class AdditiveScore(AttentionScore):
         return dS
 
     def end_backward(self, dE: Array, S: Array, K: Array, V: Array) -> Array:
-        np.dot(_rows(self.dK).T, _rows(V), out=self.grads["U_a"])
-        return _times(self.dK, self.params["U_a"])
+        self.product(_rows(self.dK).T, _rows(V), self.grads["U_a"])
+        return self._times(self.dK, self.params["U_a"])
 
 
 class LocationScore(AttentionScore):
@@ -149,11 +162,6 @@ class LocationScore(AttentionScore):
         dW = self.grads["W_a"]
         read = dE[..., : len(dW)]
         np.dot(_rows(read).T, _rows(S), out=dW[: read.shape[-1]])
-
-
-def _times(A: Array, W: Array) -> Array:
-    """A W for A (N, T, size) as one product; `@` would make one for each of the N."""
-    return np.dot(_rows(A), W).reshape(*A.shape[:2], -1)
 
 
 def _rows(A: Array) -> Array:

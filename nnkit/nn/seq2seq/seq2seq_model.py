@@ -152,6 +152,25 @@ class Seq2SeqModel(Model):
         with self._networks.lent() as network:
             return network.step(state, symbols)
 
+    def attention(self, source: Array, symbols: Sequence[int]) -> Array | None:
+        """The attention to a source with which the decoder computes given symbols.
+
+        Args:
+            source: the ids of the source, (T,).
+            symbols: the target's symbols, (n,).
+
+        Returns:
+            The weights (n, T), each row of sum 1; None if the decoder has no attention.
+        """
+        state = self.begin(source[:, None], np.array([len(source)]))
+        rows = np.empty((len(symbols), len(source)), self.dtype)
+        for row, symbol in zip(rows, (self.start_symbol, *symbols), strict=False):
+            _, weights, state = self.step(state, np.array([symbol]))
+            if weights is None:
+                return None
+            row[:] = weights[:, 0]
+        return rows
+
     def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
         """Refused: outputs depend on the symbols before them.
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nnkit.data.dataset import Column
 from nnkit.data.sources.csv import Csv
+from nnkit.data.sources.source import ExpectedData
 from nnkit.data.tables.dates import (
     DateColumn,
     DateOrder,
@@ -37,6 +38,9 @@ from nnkit.errors import DataError
         ("29-Feb-2024", "day_first", (2024, 2, 29)),
         ("2/29/2024 12:05 AM", "month_first", (2024, 2, 29, 0, 5)),
         ("Feb 29, 2024", "month_first", (2024, 2, 29)),
+        ("02/2024", "month_year", (2024, 2, 1)),
+        ("Feb-2024", "month_year", (2024, 2, 1)),
+        ("february 2024", "month_year", (2024, 2, 1)),
         ("4:05", "time_of_day", (1970, 1, 1, 4, 5)),
         ("4:05:30 pm", "time_of_day", (1970, 1, 1, 16, 5, 30)),
     ],
@@ -58,6 +62,8 @@ def test_forms(text: str, order: DateOrder, expected: tuple[int, ...]) -> None:
         "",
         "24:00",
         "1:2",
+        "13/2024",
+        "3/24",
     ],
 )
 def test_what_is_no_date(text: str) -> None:
@@ -87,6 +93,24 @@ def test_orders_are_found_where_they_can_be() -> None:
         "month",
         "weekday",
     )
+
+
+def test_another_table_need_not_have_the_lines_above_the_header(tmp_path: Path) -> None:
+    for name, above in (
+        ("t.csv", "Prices\n2024,,\n"),
+        ("new.csv", ""),
+        ("same.csv", "A,x,y\n,,\n"),
+    ):
+        rows = [f"{i % 28 + 1}.3.2024,{i},{'ab'[i % 2]}" for i in range(40)]
+        (tmp_path / name).write_text(above + "\n".join(["day,x,y", *rows]))
+    dates = {"day": DateColumn(parts=("day",), order="day_first")}
+    source = Csv(path=str(tmp_path / "t.csv"), dates=dates, skip_rows=2)
+    columns = source.load().columns
+    for name in ("new.csv", "same.csv"):
+        found = source.read_table(tmp_path / name, columns)
+        np.testing.assert_array_equal(found[:2], [[1, 0], [2, 1]])
+        labelled = source.read_labelled(tmp_path / name, ExpectedData(columns, "y", ("a", "b")))
+        assert labelled.targets[:3].tolist() == [0, 1, 0]
 
 
 def test_a_column_of_dates_becomes_numbers_in_training_and_prediction(tmp_path: Path) -> None:

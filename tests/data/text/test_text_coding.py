@@ -77,7 +77,7 @@ def test_reserved_symbols_add_nothing_to_a_text_but_the_unknown_one() -> None:
         number(Reserved.PADDING),
     ]
     assert encoder.decode(ids) == "Go <unk>."
-    assert encoder.decode(ids, unknown=" …") == "Go …."
+    assert encoder.decode(ids, unknown=[" …"]) == "Go …."
     assert coding("character").fit(["ab"]).decode([number(Reserved.UNKNOWN)]) == "<unk>"
     with pytest.raises(IndexError, match="no symbol 99"):
         encoder.decode([99])

@@ -88,6 +88,13 @@ def test_gradients(encoder: list[Any], decoder: list[Any], start: str, ragged: b
     )
 
 
+@pytest.mark.parametrize("feeding", [False, True])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_gradients_with_dropout_of_attention(feeding: bool, ragged: bool) -> None:
+    attends = {"attention": {"input_feeding": feeding, "dropout": 0.4}}
+    test_gradients(READS, [*WRITES, attends], "bridge", ragged)
+
+
 def test_gradients_of_each_block() -> None:
     model = model_of(READS, [*WRITES, attention("additive", True)])
     checks = check_model(
@@ -149,10 +156,11 @@ def test_a_pair_gives_the_same_alone_and_in_any_batch(
             np.testing.assert_allclose(alone, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_content_and_number_of_padding_positions_do_not_matter() -> None:
+@pytest.mark.parametrize("dropout", [None, 0.4])
+def test_content_and_number_of_padding_positions_do_not_matter(dropout: float | None) -> None:
     """Sources of real numbers may be NaN after their end."""
-    source = Form(3, (None,))
-    model = model_of([{"gru": 4}], [*WRITES, attention("general", True)], source=source)
+    source, attends = Form(3, (None,)), {"attention": {"input_feeding": True, "dropout": dropout}}
+    model = model_of([{"gru": 4}], [*WRITES, attends], source=source)
     _, T = batch()
     X = generator(0, "real").normal(size=(3, LENGTHS.max(), len(LENGTHS)))
     expected = loss_and_gradient(model, X, T, LENGTHS, TARGET_LENGTHS)
