@@ -118,7 +118,7 @@ def test_numbers_are_compared_by_squared_errors(diabetes: tuple[Question, Path, 
             permutation_type="samples",
             vectorized=False,
             n_resamples=4999,
-            rng=np.random.default_rng(0),
+            random_state=np.random.default_rng(0),
         ).pvalue
         assert verdict.p == pytest.approx(expected, abs=0.03)
         assert verdict.differing is None

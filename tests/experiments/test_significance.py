@@ -47,7 +47,7 @@ def test_sign_flips_as_scipy_permutes_them(samples: int, shift: float) -> None:
         permutation_type="samples",
         vectorized=False,
         n_resamples=9999,
-        rng=np.random.default_rng(1),
+        random_state=np.random.default_rng(1),
     ).pvalue
     found = sign_flip(differences, seed=0)
     assert found == pytest.approx(expected, abs=0.02)
@@ -80,7 +80,7 @@ def test_the_bootstrap_as_scipy_draws_it() -> None:
         vectorized=False,
         method="percentile",
         n_resamples=4000,
-        rng=np.random.default_rng(0),
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     found = bootstrap_interval(METRICS["r2"], targets, outputs, seed=0)
     np.testing.assert_allclose(found, (expected.low, expected.high), atol=0.02)

@@ -55,7 +55,11 @@ def test_bootstrap_as_scipy_computes_it() -> None:
     counts = counted([""] * 200, texts)
     found = percentile_interval(bootstrap_values(EDITS, counts, seed=0, resamples=4000))
     expected = stats.bootstrap(
-        (lengths,), np.mean, method="percentile", n_resamples=4000, rng=np.random.default_rng(0)
+        (lengths,),
+        np.mean,
+        method="percentile",
+        n_resamples=4000,
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     spread = lengths.std() / np.sqrt(200)
     np.testing.assert_allclose(found, (expected.low, expected.high), atol=0.1 * spread)
