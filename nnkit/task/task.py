@@ -172,11 +172,15 @@ class Task:
     def metrics_at_the_end(self, split: str) -> tuple[Metric[Any], ...]:
         """The metrics of a set after training.
 
-        Only a network with a decoder has others than during training: it also writes the texts of
-        the held-out sets.
+        Only a network with a decoder has others than during training: it writes the texts of the
+        held-out sets. Those of the training set take long and tell little, so it writes them only
+        for a gate.
         """
-        if self.coding is None or self.coding.predicts != "text" or split == "train":
+        if self.coding is None or self.coding.predicts != "text":
             return self.metrics
+        if split == "train":
+            texts, gates = METRICS_OF["texts"].values(), self.config.expect
+            return tuple(m for m in self.metrics if m not in texts or f"train.{m.name}" in gates)
         return tuple(dict.fromkeys((*self.metrics, *chosen((), "texts"))))
 
     def build_model(self, dtype: str | None = None) -> Model:
