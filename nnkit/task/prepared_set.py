@@ -26,6 +26,7 @@ from nnkit.task.targets import AnyTargets, SequenceTargets
 
 AnyBatches = Batches | SequenceBatches | StreamBatches
 MOST_TOKENS = 1 << 14  # symbols in a batch outside training
+MOST_OUTPUTS = 1 << 24  # outputs for them, of which a large vocabulary has many for each symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,21 @@ class PreparedSet:
         while start < count:
             stop = min(start + size, count)
             if isinstance(self.inputs, Ragged):
-                longest = np.maximum.accumulate(self.inputs.lengths[start:stop])
-                tokens = longest * np.arange(1, stop - start + 1)
-                fitting = int(np.searchsorted(tokens, MOST_TOKENS, side="right"))
-                stop = start + max(1, fitting)
+                stop = start + self._fitting(self.inputs.lengths[start:stop], start)
             yield slice(start, stop)
             start = stop
+
+    def _fitting(self, lengths: Array, start: int) -> int:
+        """The number of sequences from `start` on that a batch outside training may have."""
+        most = MOST_TOKENS
+        if isinstance(self.targets, SequenceTargets):
+            own = self.targets.sequences.lengths[start : start + len(lengths)]
+            lengths, most = (
+                np.maximum(lengths, own),
+                min(most, MOST_OUTPUTS // len(self.targets.names)),
+            )
+        tokens = np.maximum.accumulate(lengths) * np.arange(1, len(lengths) + 1)
+        return max(1, int(np.searchsorted(tokens, most, side="right")))
 
     def batch(self, part: slice) -> Batch:
         """A batch of consecutive samples, as networks take them."""
