@@ -116,7 +116,7 @@ UnitOption = Annotated[
     list[str] | None,
     typer.Option(
         "--unit",
-        metavar="TEXT",
+        metavar="UNIT",
         help="What stands beside numbers and is no part of them, such as kg (repeatable; "
         "default: found out).",
         show_default=False,

@@ -35,6 +35,7 @@ LARGE = {
     "adding",
     "addition",
     "best",
+    "copy-gru",
     "eng-fra",
     "lenet-1998",
     "nielsen-conv",

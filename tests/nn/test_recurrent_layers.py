@@ -180,7 +180,7 @@ CHRONO = [  # gates in the order of the rows: +1 keeps the state, −1 admits in
 @pytest.mark.parametrize(("kind", "signs"), CHRONO, ids=str)
 def test_chrono_initialization_spreads_time_scales(kind: dict[str, Any], signs: list[int]) -> None:
     """log u, with u uniform in [1, T − 1), for the gate that keeps the state; −log u for i."""
-    model = layer_of({**kind, "units": 2000, "chrono": 51})
+    model = layer_of({**kind, "units": 200, "chrono": 51})
     gates = np.split(model.layout.views(model.params)["only.b"], len(signs))
     log_u = gates[signs.index(1)]
     u = np.exp(log_u)

@@ -201,3 +201,13 @@ def test_a_text_longer_than_a_learned_encoding_is_named(tmp_path: Path) -> None:
     run = nnkit.train(config("labels", tmp_path, architecture=layers(4)), runs=tmp_path)
     with pytest.raises(nnkit.DataError, match="text 2: 5 symbols, but the model takes at most 4"):
         run.load().predict(["abca", "abcab"])
+
+
+@pytest.mark.parametrize("gates", [{}, {"train.bleu": {"min": 0}}])
+def test_texts_of_the_training_set_are_written_only_for_a_gate(
+    gates: dict[str, Any], tmp_path: Path
+) -> None:
+    wanted = config("translations", tmp_path, training={"metrics": ["bleu"]}, expect=gates)
+    results = nnkit.train(wanted, runs=tmp_path).results
+    assert "bleu" in results["validation"]
+    assert ("bleu" in results["train"]) == bool(gates)
