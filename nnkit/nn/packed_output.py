@@ -25,10 +25,8 @@ def network_over_symbols(stages: Sequence[Stage], binding: Binding, loss: Loss) 
     cache.
     """
     *_, last, output = (stage.spec for stage in stages)
-    symbols, positions = (
-        stages[-1].output_form.channels,
-        prod(n or 1 for n in binding.form.positions),
-    )
+    symbols = stages[-1].output_form.channels
+    positions = prod(n or 1 for n in binding.form.positions)
     size = symbols * positions * binding.batch * binding.dtype.itemsize
     suits = isinstance(last, Dense) and isinstance(output.applied_activation, Softmax)
     if binding.training and suits and isinstance(loss, CrossEntropy) and size > PART:
