@@ -12,8 +12,8 @@ from nnkit.nn.model import Model, batch_first
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
+from nnkit.task.prepared_set import most_symbols
 
-MOST_TOKENS = 1 << 14  # symbols in a batch, counted with padding
 MOST_SEQUENCES = 1000  # in a batch
 
 
@@ -32,8 +32,9 @@ def outputs_of(model: Model, inputs: Ragged, execution: Execution | None = None)
     form, count = model.output_form, len(inputs)
     offsets = np.cumsum([0, *inputs.lengths]) if form.positions else np.arange(count + 1)
     values = np.empty((offsets[-1], form.channels), model.dtype)
+    symbols = most_symbols(form.channels if form.positions else 1)
     for chosen in batches_of_similar_length(
-        inputs.lengths, np.arange(count), MOST_SEQUENCES, MOST_TOKENS
+        inputs.lengths, np.arange(count), MOST_SEQUENCES, symbols
     ):
         part = replace(inputs[chosen], fewest=model.length_limits.fewest)
         X = part.padded()

@@ -139,15 +139,13 @@ class PreparedSet:
 
     def _fitting(self, lengths: Array, start: int) -> int:
         """The number of sequences from `start` on that a batch outside training may have."""
-        most = MOST_TOKENS
+        outputs = 1
         if isinstance(self.targets, SequenceTargets):
+            outputs = len(self.targets.names)
             own = self.targets.sequences.lengths[start : start + len(lengths)]
-            lengths, most = (
-                np.maximum(lengths, own),
-                min(most, MOST_OUTPUTS // len(self.targets.names)),
-            )
+            lengths = np.maximum(lengths, own)
         tokens = np.maximum.accumulate(lengths) * np.arange(1, len(lengths) + 1)
-        return max(1, int(np.searchsorted(tokens, most, side="right")))
+        return max(1, int(np.searchsorted(tokens, most_symbols(outputs), side="right")))
 
     def batch(self, part: slice) -> Batch:
         """A batch of consecutive samples, as networks take them."""
@@ -165,6 +163,11 @@ class PreparedSet:
         return Batch(
             inputs.padded(), T, weights, total, lengths=inputs.lengths, target_lengths=lengths
         )
+
+
+def most_symbols(outputs: int) -> int:
+    """The symbols of a batch outside training, if each has that many outputs."""
+    return min(MOST_TOKENS, MOST_OUTPUTS // outputs)
 
 
 def continued(carried: Mapping[str, LayerState], batch: Batch) -> States:
