@@ -101,7 +101,7 @@ def _layers(config: Config) -> list[str]:
     import nnkit
     from nnkit.cli.layers import layer_table
     from nnkit.errors import DataError
-    from nnkit.nn.model import describe
+    from nnkit.nn.model_summary import describe
 
     try:
         return layer_table(describe(nnkit.build_model(config))).splitlines()

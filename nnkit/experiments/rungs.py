@@ -12,7 +12,7 @@ import numpy as np
 
 from nnkit.errors import DataError, SettingError
 from nnkit.metrics.metric import TargetKind
-from nnkit.nn.losses import BinaryCrossEntropy
+from nnkit.nn.losses.binary_cross_entropy import BinaryCrossEntropy
 from nnkit.nn.params import Array
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from

@@ -28,7 +28,7 @@ from nnkit.inference.text_outputs import outputs_of
 from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
 from nnkit.inference.verdict import useless
-from nnkit.nn.activations import Function
+from nnkit.nn.activations.function import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of, program_threads
 from nnkit.nn.parallel.execution import Execution

@@ -14,7 +14,7 @@ from nnkit.errors import DataError, UsageError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.inspection.layer_trace import LayerTrace, traces_of_layers
 from nnkit.inspection.step_recorder import StepRecorder
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics

@@ -27,10 +27,12 @@ from nnkit.nn.architecture import (
     Activations,
     Architecture,
 )
-from nnkit.nn.losses import AnyLoss, CrossEntropy
+from nnkit.nn.losses import AnyLoss
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.seq2seq.teacher_forcing import AnyTeacherForcing
 from nnkit.optim.averaging import AnyAveraging
-from nnkit.optim.optimizers import Adam, AnyOptimizer
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.adam import Adam
 from nnkit.optim.regularization import Regularization
 from nnkit.task.gate import Gates
 

@@ -14,7 +14,8 @@ from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
 from nnkit.metrics import METRICS_OF
 from nnkit.nn.form import Form
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.random import generator
 from nnkit.task.config_loading import config_from
 from nnkit.task.prepared_set import PreparedSet

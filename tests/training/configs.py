@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkit.data.batches import Batches
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import Pegasos
+from nnkit.optim.optimizers.sgd import Pegasos
 from nnkit.random import generator
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import Config

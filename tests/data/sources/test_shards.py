@@ -21,7 +21,7 @@ from nnkit.data.ordering import Ordering
 from nnkit.data.sharding import npy_shard
 from nnkit.data.sources.shards import Shards
 from nnkit.errors import DataError, NnkitError, UsageError
-from nnkit.nn.model import batch_first
+from nnkit.nn.batch_axis import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import Config
