@@ -36,7 +36,7 @@ from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.optimizers.adam import Adam
 from nnkit.task.config_loading import load_config
 from nnkit.task.prepared_set import PreparedSet, Writing
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 LAYERS = {

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nnkit.data.dataset import Column, names_of_targets
-from nnkit.data.preprocess import Preprocessor
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.data.ragged import Ragged
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler

@@ -26,7 +26,8 @@ from nnkit.task.config import Config
 from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.targets import SequenceTargets
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 MOST = 1000  # parameters of the largest network whose trace is readable

@@ -26,7 +26,8 @@ from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import check_data, load_task
+from nnkit.task.data_check import check_data
+from nnkit.task.task_loading import load_task
 from nnkit.training.loop import Evaluation
 from nnkit.training.trainer import Trainer
 from tests.data.files import write_shard, write_shards
