@@ -136,6 +136,10 @@ class Standardize(PreprocessingStep):
         _affine(X, statistics["mean"], statistics["deviation"], out=X)
 
 
+class EmptyColumnError(DataError):
+    """A column has no values in the training data."""
+
+
 class OneHot(PreprocessingStep):
     """Encodes each text column as one column per value: 1 for rows with that value, else 0.
 
@@ -192,10 +196,7 @@ class Impute(PreprocessingStep):
         if not present.all():
             i = int(np.argmin(present))
             name = columns[i].name if i < len(columns) else str(i)
-            raise DataError(
-                f"column '{name}' has no values in the training data; "
-                "exclude it with data.source.ignore"
-            )
+            raise EmptyColumnError(f"column '{name}' has no values in the training data")
         fill = (total / present).reshape(-1)
         words = _text_columns(columns)
         if words:
@@ -337,18 +338,32 @@ class Preprocessor:
 
     @classmethod
     def fit(
-        cls, steps: Sequence[PreprocessingStep], X: Array | LazyArray, columns: Sequence[Column]
+        cls,
+        steps: Sequence[PreprocessingStep],
+        X: Array | LazyArray,
+        columns: Sequence[Column],
+        *,
+        ignorable: bool = False,
     ) -> Preprocessor:
-        """Fits every step on the training inputs X (n, *shape).
+        """Fits every step on the training inputs.
+
+        Args:
+            steps: the steps in order.
+            X: raw samples (n, *shape).
+            columns: the columns of a table; empty for other data.
+            ignorable: whether `data.source.ignore` leaves out columns, for messages.
 
         Raises:
             SettingError: a step does not fit the data, or text columns remain.
         """
+        leave_out = "leave out the column" + " with data.source.ignore" * ignorable
         fitted: list[Statistics] = []
         now = tuple(columns)
         for i, step in enumerate(steps):
             try:
                 fitted.append(step.fit(X, now))
+            except EmptyColumnError as error:
+                raise SettingError(("data", "preprocess", i), f"{error}; {leave_out}") from None
             except DataError as error:
                 raise SettingError(("data", "preprocess", i), str(error)) from None
             if i + 1 < len(steps):
@@ -358,8 +373,7 @@ class Preprocessor:
         if words:
             raise SettingError(
                 ("data", "preprocess"),
-                f"column '{words[0]}' contains text; add 'one_hot', "
-                "or exclude the column with data.source.ignore",
+                f"column '{words[0]}' contains text; add 'one_hot', or {leave_out}",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 
