@@ -143,7 +143,8 @@ def _objection(tune: LoadedTune, trainer: Trainer) -> str | None:
     ]
     if metric not in known:
         if split == "validation" and "validation" not in trainer.sets:
-            return "there is no validation set; set data.split.validation"
+            share = trainer.task.config.data.source.share_setting("validation")
+            return f"there is no validation set; set {share}"
         if f"validation.{metric}" in known:
             return f"unknown metric '{metric}'; did you mean 'validation.{metric}'?"
         hint = f"; training.metrics: [{figure}] adds it" if figure in METRICS else ""

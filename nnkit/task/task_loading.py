@@ -37,12 +37,16 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
     for name in config.training.evaluate_on or ():
         if name not in sets:
             raise SettingError(
-                ("training", "evaluate_on"), f"there is no {name} set; data.split.{name} is 0"
+                ("training", "evaluate_on"),
+                f"there is no {name} set; {config.data.source.share_setting(name)} is 0",
             )
     coding = _fitted_coding(config, sets["train"])
     if coding is None:
         preprocessor = Preprocessor.fit(
-            config.data.preprocess, sets["train"].inputs, dataset.columns
+            config.data.preprocess,
+            sets["train"].inputs,
+            dataset.columns,
+            ignorable=config.data.source.has_setting("ignore"),
         )
     else:
         preprocessor = Preprocessor((), (), ())
@@ -99,7 +103,8 @@ def _threshold(config: Config, dataset: Dataset, sets: Mapping[str, Samples]) ->
         found = "no classes" if classes is None else f"{len(classes)} classes"
         raise SettingError(path, f"a threshold is for two classes, but the data has {found}")
     if threshold.maximize is not None and "validation" not in sets:
-        raise SettingError((*path, "maximize"), "needs a validation set; set data.split.validation")
+        share = config.data.source.share_setting("validation")
+        raise SettingError((*path, "maximize"), f"needs a validation set; set {share}")
     return threshold.value
 
 

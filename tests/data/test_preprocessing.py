@@ -151,6 +151,14 @@ def test_one_hot_against_scikit_learn() -> None:
     assert [column.name for column in OneHot().columns_after(columns)] == names
 
 
+def test_a_number_that_stands_for_no_word_is_none_of_them() -> None:
+    """As words that an earlier version standardized before they were encoded."""
+    numbers = np.array([[-1.0], [-0.5], [0.5], [1.0], [2.9], [3.0]])
+    expected = np.zeros((6, 3))
+    expected[3, 1] = 1
+    np.testing.assert_array_equal(OneHot().apply(numbers, {}, [Column("c", WORDS)]), expected)
+
+
 def test_a_missing_word_is_not_taken_for_none_of_the_words() -> None:
     columns = (Column("colour", WORDS),)
     preprocessor = Preprocessor.fit([OneHot()], np.array([[0.0], [2.0]]), columns)

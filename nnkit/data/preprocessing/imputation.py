@@ -15,6 +15,10 @@ from nnkit.data.preprocessing.preprocessing_step import PreprocessingStep, Stati
 from nnkit.errors import DataError
 
 
+class EmptyColumnError(DataError):
+    """A column has no values in the training data."""
+
+
 class Impute(PreprocessingStep):
     """Fills missing values with the training data's mean, median or most frequent value.
 
@@ -32,10 +36,7 @@ class Impute(PreprocessingStep):
         if not present.all():
             i = int(np.argmin(present))
             name = columns[i].name if i < len(columns) else str(i)
-            raise DataError(
-                f"column '{name}' has no values in the training data; "
-                "exclude it with data.source.ignore"
-            )
+            raise EmptyColumnError(f"column '{name}' has no values in the training data")
         fill = (total / present).reshape(-1)
         words = text_columns(columns)
         if words:

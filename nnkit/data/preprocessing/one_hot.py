@@ -59,7 +59,8 @@ def _encode_one_hot(numbers: Array, out: Array) -> None:
 
     A number that is not among 0, 1, …, count - 1 is a row of zeros.
     """
-    rows = np.flatnonzero((numbers >= 0) & (numbers < out.shape[1]))
+    is_known = (numbers >= 0) & (numbers < out.shape[1]) & (numbers == np.trunc(numbers))
+    rows = np.flatnonzero(is_known)
     out[rows, numbers[rows].astype(np.intp)] = 1
     out[np.isnan(numbers)] = np.nan
 

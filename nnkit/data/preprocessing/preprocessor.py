@@ -12,6 +12,7 @@ import numpy as np
 from nnkit.data.dataset import Array, Column, chunks
 from nnkit.data.lazy import IN_MEMORY, LazyArray, lazy
 from nnkit.data.preprocessing.feature_scaling import Rescale, real_type
+from nnkit.data.preprocessing.imputation import EmptyColumnError
 from nnkit.data.preprocessing.one_hot import unknown_words
 from nnkit.data.preprocessing.preprocessing_step import PreprocessingStep, Statistics, text_columns
 from nnkit.data.tables.conversion import UnknownWords
@@ -37,18 +38,32 @@ class Preprocessor:
 
     @classmethod
     def fit(
-        cls, steps: Sequence[PreprocessingStep], X: Array | LazyArray, columns: Sequence[Column]
+        cls,
+        steps: Sequence[PreprocessingStep],
+        X: Array | LazyArray,
+        columns: Sequence[Column],
+        *,
+        ignorable: bool = False,
     ) -> Preprocessor:
-        """Fits every step on the training inputs X (n, *shape).
+        """Fits every step on the training inputs.
+
+        Args:
+            steps: the steps in order.
+            X: raw samples (n, *shape).
+            columns: the columns of a table; empty for other data.
+            ignorable: whether `data.source.ignore` leaves out columns, for messages.
 
         Raises:
             SettingError: a step does not fit the data, or text columns remain.
         """
+        leave_out = "leave out the column" + " with data.source.ignore" * ignorable
         fitted: list[Statistics] = []
         now = tuple(columns)
         for i, step in enumerate(steps):
             try:
                 fitted.append(step.fit(X, now))
+            except EmptyColumnError as error:
+                raise SettingError(("data", "preprocess", i), f"{error}; {leave_out}") from None
             except DataError as error:
                 raise SettingError(("data", "preprocess", i), str(error)) from None
             if i + 1 < len(steps):
@@ -58,8 +73,7 @@ class Preprocessor:
         if words:
             raise SettingError(
                 ("data", "preprocess"),
-                f"column '{words[0]}' contains text; add 'one_hot', "
-                "or exclude the column with data.source.ignore",
+                f"column '{words[0]}' contains text; add 'one_hot', or {leave_out}",
             )
         return cls(tuple(steps), tuple(fitted), tuple(columns))
 
