@@ -8,10 +8,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from nnkit.data.preprocess import Impute, Preprocessor
 
 import nnkit
 from nnkit.data.dataset import Column
+from nnkit.data.preprocessing.imputation import Impute
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.data.sources import AnySource
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.series import Series

@@ -405,7 +405,7 @@ import json
 from pathlib import Path
 from nnkit.data import batches
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 batches.AHEAD = 1 << 23  # less than is usual, so that little data suffices
