@@ -17,6 +17,7 @@ from nnkit.nn.params import Array, Parameter
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
 from nnkit.nn.recurrent.steps import Steps
+from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 Reset = Literal["after", "before"]
 
@@ -63,8 +64,8 @@ class _GRUCell(RecurrentCell):
     symbols = ("rzn", "s")
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
-        super().__init__(binding, units, 3, 1, reverse, halved=slice(0, 2 * units))
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
+        super().__init__(binding, units, 3, 1, reverse, halved=self.of_gates)
         self._kept = self.memory(units)
 
     def divide(self, steps: Steps) -> None:
@@ -77,8 +78,8 @@ class _GRUCell(RecurrentCell):
         z, a, units = self.z[step], self.sums[step], self.units
         n = a[self.of_n]
         if self.is_packed:
-            np.dot(self.packed[self.of_gates], z, out=a[self.of_gates])
-            np.dot(self.packed[self.of_n, units:], z[units:], out=n)
+            self.multiply(self.packed[self.of_gates], z, a[self.of_gates])
+            self.multiply(self.packed[self.of_n, units:], z[units:], n)
             return
         super().project(step)
         n -= np.dot(self.W[self.of_n], z[:units])
@@ -116,10 +117,19 @@ class _GRUCell(RecurrentCell):
         through_tanh(n, dn, work)
         return r, n, work
 
-    def add_gradient(self, rows: slice, columns: slice, dZ: Array, factors: Array) -> None:
-        """Adds the gradient of a part of [W b U], from that of its product with some factors."""
-        d = self.d_packed[rows, columns]
-        d += np.dot(dZ, factors.T)
+    def sums_of_gradients(self) -> Sequence[WeightGradient]:
+        """Those of the gates, of U and b in n, and of W in n."""
+        d, units = self.d_packed, self.units
+        blocks = (d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units])
+        return [WeightGradient(block, self._binding) for block in blocks]
+
+    def add_to_gradients(self, step: int, dh: Array, factors: Array) -> None:
+        """Adds to the gradients of the weights; those of W in n are of a product h = W factors."""
+        z, a, units = self.z[step], self.sums[step], self.units
+        of_gates, of_inputs, of_state = self.weight_gradients
+        of_gates.add(a[self.of_gates], z)
+        of_inputs.add(a[self.of_n], z[units:])
+        of_state.add(dh, factors)
 
 
 class ResetAfterCell(_GRUCell):
@@ -127,7 +137,7 @@ class ResetAfterCell(_GRUCell):
 
     def advance(self, step: int) -> None:
         r, _, n = self.open_gates(step)
-        h = np.dot(self.W[self.of_n], self.z[step][: self.units], out=self.kept[step])
+        h = self.multiply(self.W[self.of_n], self.z[step][: self.units], self.kept[step])
         h += self.params["d"][:, None]
         n += np.multiply(r, h, out=self.scratch(n.shape))
         self.mix(step)
@@ -140,13 +150,11 @@ class ResetAfterCell(_GRUCell):
         through_sigmoid(r, dr, work)
 
     def project_back(self, step: int) -> Array:
-        z, a, dh, units = self.z[step], self.sums[step], self.kept[step], self.units
-        self.add_gradient(self.of_gates, slice(None), a[self.of_gates], z)
-        self.add_gradient(self.of_n, slice(units, None), a[self.of_n], z[units:])
-        self.add_gradient(self.of_n, slice(units), dh, z[:units])
+        a, dh = self.sums[step], self.kept[step]
+        self.add_to_gradients(step, dh, self.z[step][: self.units])
         self.grads["d"] += np.add.reduce(dh, axis=1)
-        ds = np.dot(self.W[self.of_gates].T, a[self.of_gates], out=self.scratch(dh.shape))
-        ds += np.dot(self.W[self.of_n].T, dh, out=self.scratch(dh.shape, 1))
+        ds = self.multiply(self.W[self.of_gates].T, a[self.of_gates], self.scratch(dh.shape))
+        ds += self.multiply(self.W[self.of_n].T, dh, self.scratch(dh.shape, 1))
         return ds
 
 
@@ -156,23 +164,19 @@ class ResetBeforeCell(_GRUCell):
     def advance(self, step: int) -> None:
         r, _, n = self.open_gates(step)
         k = np.multiply(r, self.z[step][: self.units], out=self.kept[step])
-        n += np.dot(self.W[self.of_n], k, out=self.scratch(n.shape))
+        n += self.multiply(self.W[self.of_n], k, self.scratch(n.shape))
         self.mix(step)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         r, dn, work = self.unmix(step, gradients[0])
-        dk = np.dot(self.W[self.of_n].T, dn, out=self.scratch(dn.shape, 2))
-        self.add_gradient(self.of_n, slice(self.units), dn, self.kept[step])
-        np.multiply(dk, r, out=self.kept[step])  # dE/ds(t−1) through k
+        dk = self.multiply(self.W[self.of_n].T, dn, self.scratch(dn.shape, 2))
+        np.multiply(dk, r, out=self.scratch(dn.shape, 3))  # dE/ds(t−1) through k
         dk *= self.z[step][: self.units]
         through_sigmoid(r, dk, work)
 
     def project_back(self, step: int) -> Array:
-        z, a, units = self.z[step], self.sums[step], self.units
-        self.add_gradient(self.of_gates, slice(None), a[self.of_gates], z)
-        self.add_gradient(self.of_n, slice(units, None), a[self.of_n], z[units:])
-        ds = np.dot(
-            self.W[self.of_gates].T, a[self.of_gates], out=self.scratch((units, a.shape[1]))
-        )
-        ds += self.kept[step]
+        a, k = self.sums[step], self.kept[step]
+        self.add_to_gradients(step, a[self.of_n], k)
+        ds = self.multiply(self.W[self.of_gates].T, a[self.of_gates], self.scratch(k.shape))
+        ds += self.scratch(k.shape, 3)
         return ds
