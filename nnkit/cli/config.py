@@ -32,7 +32,7 @@ def validate(
     try:
         loaded = nnkit.load_config(config, overrides or ())
         if with_data:
-            from nnkit.task.task import load_task
+            from nnkit.task.task_loading import load_task
             from nnkit.training.trainer import Trainer
 
             with loaded.locating():
@@ -101,7 +101,7 @@ def _layers(config: Config) -> list[str]:
     import nnkit
     from nnkit.cli.layers import layer_table
     from nnkit.errors import DataError
-    from nnkit.nn.model import describe
+    from nnkit.nn.model_summary import describe
 
     try:
         return layer_table(describe(nnkit.build_model(config))).splitlines()
@@ -135,7 +135,7 @@ def _scalar(value: Any) -> str:
     """Formats a scalar or an empty collection as YAML on one line."""
     import json
 
-    from nnkit.config.yaml import dump_yaml
+    from nnkit.config.yaml_dump import dump_yaml
 
     text = dump_yaml([value]).removeprefix("- ").strip()
     return text if "\n" not in text else json.dumps(value, ensure_ascii=False)

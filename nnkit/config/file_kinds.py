@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from nnkit.config.yaml import Node, fault
+from nnkit.config.node import Node, fault
 
 BATCH = ("base", "configs", "variants", "grid", "zip", "exclude", "include")
 SEARCH = "search"

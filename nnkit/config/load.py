@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nnkit.config.node import Mark, Node, fault
 from nnkit.config.spec import SHORTHAND_KEY
-from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yaml
+from nnkit.config.yaml import parse_yaml, read_yaml
+from nnkit.config.yaml_composer import MAX_DEPTH
 from nnkit.errors import ConfigError, SettingPath, UsageError
 
 IsValue = Callable[[Node], bool]

@@ -11,8 +11,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from nnkit.config.load import tag_of
+from nnkit.config.node import Mark, Node, fault
 from nnkit.config.spec import NAMES_ELSEWHERE, SHORTHAND_KEY, Component, Spec, members
-from nnkit.config.yaml import Mark, Node, fault, resolve
+from nnkit.config.yaml_scalars import resolve
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
 
 S = TypeVar("S", bound=Spec)

@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from nnkit.config.file_kinds import check_is_batch
 from nnkit.config.load import override
+from nnkit.config.node import Mark, Node, fault
 from nnkit.config.spec import FilePath, Listed, Spec
 from nnkit.config.validation import in_file_order, located, merged, validate
-from nnkit.config.yaml import Mark, Node, fault, read_yaml
+from nnkit.config.yaml import read_yaml
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_document, config_in

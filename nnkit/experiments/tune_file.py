@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from nnkit.config.file_kinds import check_is_search
+from nnkit.config.node import Mark, fault
 from nnkit.config.spec import Spec
 from nnkit.config.validation import in_file_order, merged, validate
-from nnkit.config.yaml import Mark, fault
 from nnkit.errors import ConfigError, Problem, SettingPath
 from nnkit.experiments.batch_file import short_keys
 from nnkit.experiments.search_settings import DEFAULT_TRIALS, GridSampler, Search, grid_values

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.layer import Binding, Layer, Stage
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics import METRICS, METRICS_OF
-from nnkit.nn.activations import Function
+from nnkit.nn.activations.function import Function
 from nnkit.nn.architecture import (
     Threshold,
     activation_named,

@@ -22,7 +22,7 @@ from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from tests.nn.examples import examples, input_form, name
 from tests.training.configs import (
     diabetes,

@@ -14,7 +14,8 @@ from nnkit.nn.central_differences import BlockCheck, check_model
 from nnkit.nn.layer import Activation, Binding, Layer
 from nnkit.nn.layers import Dense
 from nnkit.nn.layers.dense import BoundDense
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 from nnkit.nn.form import Form, ShapeError

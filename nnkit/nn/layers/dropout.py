@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.dropout_mask import DropoutMask, DropoutRate, dropped_draws
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, LayerSpec

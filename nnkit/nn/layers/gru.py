@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.kernel_kinds import CellKind
 from nnkit.native.recurrence import Recurrence
-from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.gated_recurrent import GatedRecurrent

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Positive
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import Normalization, ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant, Zeros
 from nnkit.nn.layer import Binding, Layer, LayerSpec

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import MOST_ENTRIES, ProgramLayer, Window
-from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.im2col import Padded
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError

@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
-from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Normal
 from nnkit.nn.layer import Binding, Layer, LayerSpec

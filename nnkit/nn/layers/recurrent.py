@@ -11,12 +11,13 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.kernel_kinds import LayerKind, MergeKind
 from nnkit.native.library import library
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.recurrent_sweep import ParameterMemory
-from nnkit.native.structures import LayerKind, MergeKind
-from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros

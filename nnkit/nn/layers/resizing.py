@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer, Window
-from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.windows import PerAxis, Sizes, of_image, per_axis, positions_of
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layer import Binding, Layer, ReceptiveField

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
-from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros
