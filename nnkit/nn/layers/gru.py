@@ -59,19 +59,27 @@ class GRU(GatedRecurrent):
 
 
 class _GRUCell(RecurrentCell):
-    """The formulas of `GRU` that both of its forms share; rows are in the order r, z, n."""
+    """The formulas of `GRU` that both of its forms share; rows are in the order r, z, n.
+
+    Attributes:
+        inner: the blocks of what W is multiplied by or multiplies in n, apart from the gates.
+        kept: the blocks of z, which is ∂s(t)/∂s(t−1) but for the gates, after `differentiate`.
+    """
 
     symbols = ("rzn", "s")
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
         super().__init__(binding, units, 3, 1, reverse, halved=self.of_gates)
-        self._kept = self.memory(units)
+        self._of_units = [self.memory(units) for _ in range(4)]
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
-        # W s(t−1) + d, which r multiplies after the product, or r ⊙ s(t−1) before it.
-        self.kept = steps.blocks(self._kept, self.units)
+        self.inner, self.kept, *_ = (
+            steps.blocks(memory, self.units) for memory in self._of_units
+        )
+        of_units = (steps.stacks(memory, self.units) for memory in self._of_units)
+        self.stacks = [*zip(self.gate_stacks(), self.stacks_before[0], *of_units, strict=True)]
 
     def project(self, step: int) -> None:
         """Computes a(t) without W s(t−1) in the rows of n."""
@@ -101,21 +109,13 @@ class _GRUCell(RecurrentCell):
         s *= z
         s += n
 
-    def unmix(self, step: int, ds: Array) -> tuple[Array, Array, Array]:
-        """Turns z and n into dE/da of their rows, and dE/ds into dE/ds(t−1) through `mix`.
-
-        Returns:
-            r, dE/da of the rows of n, and scratch.
-        """
-        r, z, n = self.gates[step]
-        work, dn, dz = (self.scratch(ds.shape, number) for number in range(1, 4))
-        np.multiply(ds, np.subtract(self.before[0][step], n, out=work), out=dz)
-        np.multiply(ds, z, out=work)
-        np.subtract(ds, work, out=dn)
-        np.copyto(ds, work)
-        through_sigmoid(z, dz, work)
-        through_tanh(n, dn, work)
-        return r, n, work
+    def differentiate(self) -> None:
+        for (_, z, n), s_before, _, kept, slope, work in self.stacks:
+            kept[...] = z
+            np.subtract(s_before, n, out=slope)
+            through_sigmoid(z, slope, work)  # ∂s/∂a_z = (s(t−1) − n) ⊙ z ⊙ (1 − z)
+            np.subtract(1, kept, out=slope)
+            through_tanh(n, slope, work)  # ∂s/∂a_n = (1 − z) ⊙ (1 − n²)
 
     def sums_of_gradients(self) -> Sequence[WeightGradient]:
         """Those of the gates, of U and b in n, and of W in n."""
@@ -137,20 +137,26 @@ class ResetAfterCell(_GRUCell):
 
     def advance(self, step: int) -> None:
         r, _, n = self.open_gates(step)
-        h = self.multiply(self.W[self.of_n], self.z[step][: self.units], self.kept[step])
+        h = self.multiply(self.W[self.of_n], self.z[step][: self.units], self.inner[step])
         h += self.params["d"][:, None]
         n += np.multiply(r, h, out=self.scratch(n.shape))
         self.mix(step)
 
+    def differentiate(self) -> None:
+        super().differentiate()
+        for (r, _, n), _, h, _, slope, work in self.stacks:
+            np.multiply(n, h, out=slope)
+            np.multiply(n, r, out=h)  # ∂s/∂h = ∂s/∂a_n ⊙ r
+            through_sigmoid(r, slope, work)  # ∂s/∂a_r = ∂s/∂a_n ⊙ h ⊙ r ⊙ (1 − r)
+
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
-        r, dn, work = self.unmix(step, gradients[0])
-        h = self.kept[step]
-        dr = np.multiply(dn, h, out=self.scratch(h.shape, 2))
-        np.multiply(dn, r, out=h)  # dE/dh
-        through_sigmoid(r, dr, work)
+        (ds,) = gradients
+        for derivative in (*self.gates[step], self.inner[step]):
+            derivative *= ds
+        ds *= self.kept[step]
 
     def project_back(self, step: int) -> Array:
-        a, dh = self.sums[step], self.kept[step]
+        a, dh = self.sums[step], self.inner[step]
         self.add_to_gradients(step, dh, self.z[step][: self.units])
         self.grads["d"] += np.add.reduce(dh, axis=1)
         ds = self.multiply(self.W[self.of_gates].T, a[self.of_gates], self.scratch(dh.shape))
@@ -163,19 +169,23 @@ class ResetBeforeCell(_GRUCell):
 
     def advance(self, step: int) -> None:
         r, _, n = self.open_gates(step)
-        k = np.multiply(r, self.z[step][: self.units], out=self.kept[step])
+        k = np.multiply(r, self.z[step][: self.units], out=self.inner[step])
         n += self.multiply(self.W[self.of_n], k, self.scratch(n.shape))
         self.mix(step)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
-        r, dn, work = self.unmix(step, gradients[0])
-        dk = self.multiply(self.W[self.of_n].T, dn, self.scratch(dn.shape, 2))
-        np.multiply(dk, r, out=self.scratch(dn.shape, 3))  # dE/ds(t−1) through k
+        (ds,), (r, z, n) = gradients, self.gates[step]
+        z *= ds
+        n *= ds
+        ds *= self.kept[step]
+        dk, work, through_k = (self.scratch(ds.shape, number) for number in (1, 2, 3))
+        self.multiply(self.W[self.of_n].T, n, dk)
+        np.multiply(dk, r, out=through_k)
         dk *= self.z[step][: self.units]
         through_sigmoid(r, dk, work)
 
     def project_back(self, step: int) -> Array:
-        a, k = self.sums[step], self.kept[step]
+        a, k = self.sums[step], self.inner[step]
         self.add_to_gradients(step, a[self.of_n], k)
         ds = self.multiply(self.W[self.of_gates].T, a[self.of_gates], self.scratch(k.shape))
         ds += self.scratch(k.shape, 3)

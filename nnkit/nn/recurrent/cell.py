@@ -167,8 +167,11 @@ class RecurrentCell(ABC):
         self.gates = [[*a.reshape(gates, self.units, -1)] for a in self.sums]
         self.states = [blocks(memory, self.units) for memory in self._states]
         self.before = [blocks(memory, self.units) for memory in self._starts]
+        self.stacks_before = [steps.stacks(memory, self.units) for memory in self._starts]
         if not self._masks:  # s(t−1) is needed only as it stands in z(t)
             self.before[0] = [z[: self.units] for z in self.z]
+            stacks = steps.stacks(self._factors, self.packed.shape[1])
+            self.stacks_before[0] = [Z[:, : self.units] for Z in stacks]
         for at in self.order:
             if at.previous is not None and self._shares(at):
                 for states, before in zip(self.states, self.before, strict=True):
@@ -272,6 +275,7 @@ class RecurrentCell(ABC):
         Args:
             d_last: dE/dS of the state after the sequences, (units, N); None for 0.
         """
+        self.differentiate()
         self.d_packed.fill(0)
         for sums in self.weight_gradients:
             sums.clear()
@@ -329,6 +333,21 @@ class RecurrentCell(ABC):
         """The part of a parameter's gradient that is a block of `d_packed`."""
         columns = self.columns.get(name)
         return 0 if columns is None else self.d_packed[:, columns]
+
+    def differentiate(self) -> None:
+        """Computes all derivatives that do not depend on gradients, at all steps at once.
+
+        A stack holds the blocks of many steps, so that few calls compute them.
+        """
+        return
+
+    def gate_stacks(self) -> list[Array]:
+        """The gates of neighbouring steps of equally many sequences, (gates, steps, units, n)."""
+        gates = self.rows // self.units
+        return [
+            stack.reshape(len(stack), gates, self.units, -1).swapaxes(0, 1)
+            for stack in self.steps.stacks(self._sums, self.rows)
+        ]
 
     @abstractmethod
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:

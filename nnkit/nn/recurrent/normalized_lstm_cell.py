@@ -52,7 +52,6 @@ class NormalizedLSTMCell(LSTMCell):
         return np.tanh(c, out=c)
 
     def squash_back(self, step: int, d: Array) -> Array:
-        d = super().squash_back(step, d)
         self.grads["shift_c"] += np.add.reduce(d, axis=1)
         return self.of_cell.backward(step, d)
 
