@@ -65,6 +65,10 @@ class LayerSpec(Component):
         """Whether the layer combines the samples of a batch, so that it needs more than one."""
         return False
 
+    def smallest_micro_batch(self, form: Form) -> int:
+        """The fewest samples of an input form for which another thread is worth its cost."""
+        return 1
+
     @property
     def mixes_positions(self) -> bool:
         """Whether an output depends on several positions, and so on what stands after the end.

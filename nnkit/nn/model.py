@@ -383,12 +383,13 @@ class Model:
             return batch
         settings = execution or self.execution
         # In training the size is the same for any number of ranks, like the random draws.
-        parts = settings.threads if training else settings.own_threads
+        threads = settings.threads if training else settings.own_threads
         most = None
         if self.outgrows_cache:
             fitting = samples_that_fit(self.stages_at(positions), self.dtype.itemsize)
             most = min(fitting, self.largest_micro_batch)
-        return size_of_parts(batch, parts, most)
+        fewest = max(s.spec.smallest_micro_batch(s.input_form) for s in self.stages)
+        return size_of_parts(batch, threads, most, fewest)
 
     def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
         """The outputs for any number of samples; several threads may call this at once.

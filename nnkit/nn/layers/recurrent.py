@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -30,6 +30,9 @@ from nnkit.nn.recurrent.compiled import CompiledRecurrent
 from nnkit.nn.recurrent.directions import BoundRecurrent
 from nnkit.nn.recurrent.gate_initializer import OfEachGate
 
+# The fewest multiplications in a step for which a second thread is worth its cost, because threads
+# of Python wait for each other before and after each of NumPy's calls.
+WORTHWHILE_STEP = 3_500_000
 WORTH_PACKING = 32  # sequences of one position for which weights are packed
 REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
 
@@ -185,8 +188,8 @@ class Recurrent(BiasedLayer):
 
     def compiled(self, binding: Binding) -> CompiledRecurrent | None:
         """Binds the layer to the compiled kernels; None if they do not know it, or are slower."""
-        loaded, found = library(), self.in_program(binding.form)
-        if loaded is None or found is None or self.output == "last":
+        loaded, found = library(), self._in_kernels(binding.form)
+        if loaded is None or found is None:
             return None
         if found.positions == 1 and binding.batch < WORTH_PACKING:
             return None
@@ -201,6 +204,15 @@ class Recurrent(BiasedLayer):
             lambda: self._in_numpy(binding),
             binding,
         )
+
+    def _in_kernels(self, form: Form) -> ProgramLayer | None:
+        """The layer in the compiled kernels, between layers in NumPy; None if these run it too."""
+        return None if library() is None or self.output == "last" else self.in_program(form)
+
+    def smallest_micro_batch(self, form: Form) -> int:
+        if self._in_kernels(form) is not None:
+            return 1
+        return ceil(WORTHWHILE_STEP / (self.gates * self.units * (form.channels + self.units)))
 
     def _in_numpy(self, binding: Binding) -> Layer:
         directions = (False, True) if self.bidirectional else (False,)

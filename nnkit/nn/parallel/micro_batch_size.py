@@ -11,15 +11,16 @@ CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
 
-def size_of_parts(batch: int, parts: int, most: int | None) -> int:
+def size_of_parts(batch: int, threads: int, most: int | None, fewest: int = 1) -> int:
     """The size of equal parts of a batch, a multiple of 16.
 
     Args:
         batch: the number of samples, N.
-        parts: the least number of parts.
+        threads: the number of threads, each of which is given a part.
         most: the most samples of a part; None for no limit.
+        fewest: the fewest samples of a part for which another thread is worth its cost.
     """
-    each = ceil(batch / parts)
+    each = ceil(batch / min(threads, max(batch // fewest, 1)))
     if most is not None:
         each = ceil(each / ceil(each / most))  # as few equal parts as fit
     return min(ceil(each / STEP) * STEP, batch)
