@@ -116,7 +116,7 @@ class _GRUCell(RecurrentCell):
             through_tanh(n, slope, work)  # ∂s/∂a_n = (1 − z) ⊙ (1 − n²)
 
     def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        """Those of the gates, of U and b in n, and of W in n."""
+        """The sums for the gates, for U and b of n, and for W of n."""
         d, units = self.d_packed, self.units
         blocks = (d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units])
         return [WeightGradient(block, self._binding) for block in blocks]

@@ -103,10 +103,10 @@ class RecurrentCell(ABC):
 
     def multiply(self, A: Array, B: Array, out: Array) -> Array:
         """Writes A B into `out`, in the way that is the fastest for their sizes."""
-        sizes = (*A.shape, B.shape[1])
-        found = self._products.get(sizes)
+        (rows, inner), columns = A.shape, B.shape[1]
+        found = self._products.get((rows, inner, columns))
         if found is None:
-            found = self._products[sizes] = product(*sizes, A.dtype)
+            found = self._products[rows, inner, columns] = product(rows, inner, columns, A.dtype)
         return found(A, B, out)
 
     def drop(self, inputs: float | None, state: float | None) -> None:
@@ -360,7 +360,7 @@ class RecurrentCell(ABC):
         """
 
     def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        """What sums the gradients of the blocks of [W b U] over the steps."""
+        """The sums over the steps of the gradients of the blocks of [W b U]."""
         return [WeightGradient(self.d_packed, self._binding)]
 
     def project_back(self, step: int) -> Array:
