@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import pointer
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple, Protocol
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.native.attention_memory import AttentionMemory, bound_memory
+from nnkit.native.direction_states import DirectionStates
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
@@ -157,6 +160,8 @@ class ProgramLayer:
             that divides samples into positions.
         recurrences: the directions of a recurrent layer.
         merge: how their outputs become one.
+        is_given_states: whether its caller gives the state before each sequence.
+        memory: what attention reads.
     """
 
     kind: LayerKind
@@ -177,6 +182,8 @@ class ProgramLayer:
     width: int = 1
     recurrences: tuple[Recurrence, ...] = ()
     merge: MergeKind = MergeKind.CONCAT
+    is_given_states: bool = False
+    memory: AttentionMemory | None = None
 
     @property
     def inputs(self) -> int:
@@ -235,6 +242,8 @@ class ProgramLayer:
     @property
     def scratch_numbers(self) -> int:
         """The numbers that each thread needs for intermediate results."""
+        if self.memory is not None and self.positions is not None:
+            return self.memory.scratch_numbers(self.positions)
         if self.kind != LayerKind.WINOGRAD:
             return 0
         return scratch_numbers(self.input_shape[0], self.output_shape[0])
@@ -252,6 +261,8 @@ class LayerBuffers:
         structure: the layer, as the kernels read it.
         output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images;
             None if it stands for the input of a block.
+        gradient: dE/dY of vectors, the same shape; None if no gradients are computed.
+        states: the states of the directions of a recurrent layer that is given states.
     """
 
     def __init__(
@@ -283,19 +294,12 @@ class LayerBuffers:
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
         self.output: Array | None = None
+        self.gradient: Array | None = None
+        self.states: Sequence[DirectionStates] = ()
         if packed or layer.kind == LayerKind.WINOGRAD:
             self.structure.packed = self._empty((_packed_numbers(layer),)).ctypes.data
         if len(layer.output_shape) < IMAGE_AXES:
-            rows = (samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
-            if not layer.is_input:
-                self.output = self._empty(rows)
-                self.structure.output = self.output.ctypes.data
-            if gradient_frame is not None:
-                self.structure.gradient = self._empty(rows).ctypes.data
-            if training:
-                self._bind_for_training(layer, rows)
-            if layer.recurrences:
-                self._bind_recurrences(layer, training)
+            self._bind_vectors(layer, training, gradient_frame is not None)
             return
         if before is not None:
             self.structure.images = before.structure.images
@@ -315,6 +319,22 @@ class LayerBuffers:
         _, self.structure.gradients = self._images(layer.output_shape, Frame())
         # Windows leave out the last row or column where there is an odd number of them.
         _, self.structure.unpooled = self._images(layer.unpooled_shape, gradient_frame, zeros=True)
+
+    def _bind_vectors(self, layer: ProgramLayer, training: bool, has_gradient: bool) -> None:
+        """Allocates the buffers of a layer of vectors, or of the positions of sequences."""
+        rows = (self._samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
+        if not layer.is_input:
+            self.output = self._empty(rows)
+            self.structure.output = self.output.ctypes.data
+        if has_gradient:
+            self.gradient = self._empty(rows)
+            self.structure.gradient = self.gradient.ctypes.data
+        if training:
+            self._bind_for_training(layer, rows)
+        if layer.recurrences:
+            self._bind_recurrences(layer, training)
+        if layer.memory is not None:
+            self._bind_memory(layer.memory, layer.positions or 0, training)
 
     def _bind_for_training(self, layer: ProgramLayer, rows: Shape) -> None:
         """Allocates what a layer of vectors keeps from the forward pass for the backward pass."""
@@ -355,8 +375,25 @@ class LayerBuffers:
                     training,
                 )
             )
+        if layer.is_given_states:
+            arrays = {array.ctypes.data: array for array in self._arrays}
+            self.states = [
+                DirectionStates(
+                    direction, self._samples, lambda *shape: self._empty(shape), arrays, training
+                )
+                for direction in directions
+            ]
         self._directions = (RecurrenceStructure * len(directions))(*directions)
         structure.recurrences, structure.directions = self._directions, len(directions)
+
+    def _bind_memory(self, memory: AttentionMemory, positions: int, training: bool) -> None:
+        """Allocates what an attention reads and keeps."""
+        lengths = self._buffers.empty((self._samples,), np.dtype(np.int64))
+        self._arrays.append(lengths)
+        self._memory = bound_memory(
+            memory, positions, self._samples, lengths, lambda *shape: self._empty(shape), training
+        )
+        self.structure.memory = pointer(self._memory)
 
     @property
     def blocks(self) -> int:

@@ -36,6 +36,7 @@ class LayerKind(IntEnum):
     EMBEDDING = 24
     ONE_HOT = 25
     WINOGRAD = 26  # a convolution, by other means, outside training
+    ATTENTION = 27  # of a decoder to the outputs of an encoder
 
 
 class CellKind(IntEnum):
@@ -234,6 +235,25 @@ class AttentionStructure(Structure):
     )
 
 
+class MemoryStructure(Structure):
+    """`struct memory`."""
+
+    _fields_ = (
+        ("encoder", c_void_p),
+        ("channels", c_int64),
+        ("states", c_int64),
+        ("source", c_int64),
+        ("positions", c_int64),
+        ("scale", c_double),
+        ("lengths", c_void_p),
+        ("values", c_void_p),
+        ("keys", c_void_p),
+        ("d_keys", c_void_p),
+        ("scores", c_void_p),
+        ("d_scores", c_void_p),
+    )
+
+
 class LayerStructure(Structure):
     """`struct layer`."""
 
@@ -277,6 +297,7 @@ class LayerStructure(Structure):
         ("merge", c_int64),
         ("takes_last", c_int64),
         ("attention", POINTER(AttentionStructure)),
+        ("memory", POINTER(MemoryStructure)),
     )
 
 

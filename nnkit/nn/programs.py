@@ -106,6 +106,23 @@ def program_layers(
     return Layers(_joined(found, by_position), _joined(inference, by_position))
 
 
+def layers_in_rows(
+    stages: Sequence[Stage], layout: Layout, state: Layout, seed: int
+) -> tuple[ProgramLayer, ...] | None:
+    """The layers of a chain over sequences in training, from and to the rows of their steps.
+
+    Arguments are those of `program_layers`. The caller gives the states before the sequences. None
+    if the kernels lack a layer.
+    """
+    translation = _Translation(layout, state, seed)
+    if not translation.add_all(stages) or not translation.layers:
+        return None
+    found = translation.layers
+    if any(layer.positions is None for layer in found):
+        return None
+    return tuple(replace(x, is_given_states=bool(x.recurrences)) for x in found)
+
+
 @dataclass(slots=True)
 class _Translation:
     """Turns the stages of a chain, one after the other, into the layers of a program.
@@ -192,6 +209,9 @@ class _Translation:
         layer = stage.spec.in_program(stage.input_form)
         if layer is None:
             return False
+        if layer.memory is not None:
+            self.layers += self._attention(layer, stage, name)
+            return True
         layers = self.layers
         if layer.kind in DROPOUTS:
             key = philox_key(self.seed, purpose(name))
@@ -210,6 +230,31 @@ class _Translation:
         else:
             layers.append(layer)
         return True
+
+    def _attention(self, layer: ProgramLayer, stage: Stage, name: str) -> list[ProgramLayer]:
+        """The two layers of an attention: [c; s], and the dense layer that reads it."""
+        blocks = {parameter.name: parameter for parameter in stage.parameters}
+        places = {block: self.layout.offsets[f"{name}.{block}"] for block in blocks}
+        scores, combined = blocks.get("W_a"), blocks["W_c"]
+        if scores is not None:
+            layer = replace(
+                layer,
+                weights=places["W_a"],
+                lr_factor=scores.lr_factor,
+                decays=scores.decay,
+            )
+        units, _ = combined.shape
+        dense = ProgramLayer(
+            LayerKind.DENSE,
+            layer.output_shape,
+            (units, *layer.output_shape[1:]),
+            weights=places["W_c"],
+            biases=places["b_c"],
+            lr_factor=combined.lr_factor,
+            decays=combined.decay,
+            activation=ProgramFunction(ActivationKind.TANH, 1.0, 1.0),
+        )
+        return [layer, dense]
 
     def _placed(self, layer: ProgramLayer, stage: Stage, name: str) -> ProgramLayer:
         """The layer with the places of its parameters and its running state."""

@@ -21,15 +21,17 @@ INLINE real *attention_row(
 }
 
 /* Σ_u B[j][u] x[u] of each row of B; these and x are readable up to the end of their last vector,
- * where one of them is 0. */
+ * where 0 follows the rows of B. */
 SINGLE void products_with(
     const real *B, int64_t row, int64_t count, const real *x, int64_t columns, real *to) {
     for (int64_t j = 0, some; j < count; j += some, B += some * row) {
         some = count - j >= 4 ? 4 : 1;
         vec sums[4] = {{0}};
-        for (int64_t u = 0; u < columns; u += LANES)
+        for (int64_t u = 0; u < columns; u += LANES) {
+            vec x_u = first_lanes(load(x + u), (whole)(columns - u));
             for (int64_t i = 0; i < some; i++)
-                sums[i] = multiply_add(load(B + i * row + u), load(x + u), sums[i]);
+                sums[i] = multiply_add(load(B + i * row + u), x_u, sums[i]);
+        }
         if (some == 4) store_sums_of_four(to + j, sums[0], sums[1], sums[2], sums[3]);
         else to[j] = sum_of_lanes(sums[0]);
     }

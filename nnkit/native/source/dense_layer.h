@@ -56,22 +56,30 @@ static void dense_layer_inputs(const struct pass *pass, const struct layer *l, s
     vectors_received(l - 1, first, end);
 }
 
-static void dense_layer_weights(
-    const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
+/* dW = Σ dZ xᵀ of a layer's weights, or their update, for units `first` to `end`. */
+static void weights_of_rows(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t count,
+    const real *dZ, int64_t row, struct rows X, int64_t inputs, int64_t first, int64_t end) {
     const struct program *p = pass->program;
-    const real *dZ = l->gradient;
-    struct rows X = rows_into(pass, l);
-    int64_t samples = rows_of(pass, l), first, end, row = padded(l->outputs);
-    own_part(me, l->outputs, BLOCK, &first, &end);
-    real *grads = p->grads;
     struct destination dW = {
-        .first = grads + l->weights, .place = l->weights, .step = l->inputs};
+        .first = (real *)p->grads + l->weights, .place = l->weights, .step = inputs};
     struct rule rule;
     if (rates) {
         rule = rule_at(p->update, rates, l->lr_factor, l->decays);
         dW.rule = &rule;
     }
-    product(samples, dZ, row, 1, X.first, X.step, l->inputs, first, end, &dW);
+    product(count, dZ, row, 1, X.first, X.step, inputs, first, end, &dW);
+}
+
+static void dense_layer_weights(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
+    const struct program *p = pass->program;
+    const real *dZ = l->gradient;
+    int64_t samples = rows_of(pass, l), first, end, row = padded(l->outputs);
+    own_part(me, l->outputs, BLOCK, &first, &end);
+    real *grads = p->grads;
+    weights_of_rows(
+        pass, l, rates, samples, dZ, row, rows_into(pass, l), l->inputs, first, end);
     if (l->biases < 0) return;
     for (int64_t from = first; from < end; from += LANES) {
         vec sum = {0};

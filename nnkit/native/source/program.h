@@ -35,6 +35,7 @@ enum layer_kind {
     LAYER_EMBEDDING = 24,
     LAYER_ONE_HOT = 25,
     LAYER_WINOGRAD = 26, /* a convolution, by other means, outside training */
+    LAYER_ATTENTION = 27, /* [c; s] of a decoder's state s and what it reads of the encoder */
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -143,6 +144,20 @@ struct attention {
     void *d_joined;           /* of the rows that a thread works on, in padded rows */
 };
 
+/* The outputs h of an encoder, as the attention of a decoder reads them (`attention_layer.h`).
+ *
+ * Samples are in the order of the decoder's rows.
+ */
+struct memory {
+    const struct program *encoder; /* h is the output of its last layer */
+    int64_t channels, states; /* numbers of h and of a key */
+    int64_t source, positions; /* of the longest source and the longest target */
+    double scale;             /* of keys that are h itself */
+    int64_t *lengths;         /* of the source of each sample */
+    void *values, *keys, *d_keys; /* h, k and dE/dk, (samples, source, padded numbers), else 0 */
+    void *scores, *d_scores;  /* a and dE/de, (samples, positions, padded source) */
+};
+
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
  *
  * Its output is either vectors or images. Gradients are not needed for inference.
@@ -180,6 +195,7 @@ struct layer {
     int64_t merge;            /* how the outputs of two directions become one */
     int64_t takes_last;       /* whether only the last output of each sequence counts */
     const struct attention *attention; /* between its steps, or NULL */
+    const struct memory *memory; /* of a layer of attention */
 };
 
 struct program {
