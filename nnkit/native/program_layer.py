@@ -11,7 +11,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.native.attention_memory import AttentionMemory, bound_memory
+from nnkit.native.attention_memory import (
+    AttentionMemory,
+    Feeding,
+    bound_feeding,
+    bound_memory,
+)
 from nnkit.native.direction_states import DirectionStates
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.row_sizes import padded
@@ -161,7 +166,8 @@ class ProgramLayer:
         recurrences: the directions of a recurrent layer.
         merge: how their outputs become one.
         is_given_states: whether its caller gives the state before each sequence.
-        memory: what attention reads.
+        memory: what attention reads, of this layer or between its steps.
+        feeding: what follows the attention between the steps of a recurrent layer.
     """
 
     kind: LayerKind
@@ -184,6 +190,7 @@ class ProgramLayer:
     merge: MergeKind = MergeKind.CONCAT
     is_given_states: bool = False
     memory: AttentionMemory | None = None
+    feeding: Feeding | None = None
 
     @property
     def inputs(self) -> int:
@@ -335,6 +342,8 @@ class LayerBuffers:
             self._bind_recurrences(layer, training)
         if layer.memory is not None:
             self._bind_memory(layer.memory, layer.positions or 0, training)
+        if layer.feeding is not None:
+            self._bind_feeding(layer, rows[0], training)
 
     def _bind_for_training(self, layer: ProgramLayer, rows: Shape) -> None:
         """Allocates what a layer of vectors keeps from the forward pass for the backward pass."""
@@ -354,7 +363,7 @@ class LayerBuffers:
         features, positions = layer.input_shape
         structure = self.structure
         rows = self._samples * (layer.positions or 1)
-        one = len(layer.recurrences) == 1
+        one = len(layer.recurrences) == 1 and layer.feeding is None
         directions = []
         for found in layer.recurrences:
             own = (rows, padded(found.units))
@@ -368,7 +377,7 @@ class LayerBuffers:
                     features,
                     self._samples,
                     self._samples * positions,
-                    lambda *shape: self._empty(shape),
+                    self._array,
                     output if layer.positions is None else None,
                     output if one and layer.positions is not None else None,
                     gradient,
@@ -378,9 +387,7 @@ class LayerBuffers:
         if layer.is_given_states:
             arrays = {array.ctypes.data: array for array in self._arrays}
             self.states = [
-                DirectionStates(
-                    direction, self._samples, lambda *shape: self._empty(shape), arrays, training
-                )
+                DirectionStates(direction, self._samples, self._array, arrays, training)
                 for direction in directions
             ]
         self._directions = (RecurrenceStructure * len(directions))(*directions)
@@ -391,9 +398,22 @@ class LayerBuffers:
         lengths = self._buffers.empty((self._samples,), np.dtype(np.int64))
         self._arrays.append(lengths)
         self._memory = bound_memory(
-            memory, positions, self._samples, lengths, lambda *shape: self._empty(shape), training
+            memory, positions, self._samples, lengths, self._array, training
         )
         self.structure.memory = pointer(self._memory)
+
+    def _bind_feeding(self, layer: ProgramLayer, rows: int, training: bool) -> None:
+        """Allocates what feeds the output of attention to the next step."""
+        assert layer.feeding is not None
+        assert layer.memory is not None
+        units = of_row(layer.output_shape)
+        self._feeding = bound_feeding(
+            layer.feeding, layer.memory, units, rows, self._array, training
+        )
+        self.structure.feeding = pointer(self._feeding)
+
+    def _array(self, *shape: int) -> Array:
+        return self._empty(shape)
 
     @property
     def blocks(self) -> int:
@@ -557,5 +577,10 @@ def _frames(layers: Sequence[ProgramLayer]) -> list[Frame]:
 
 
 def first_trained(layers: Sequence[ProgramLayer]) -> int:
-    """The index of the first layer whose parameters are trained; the number of layers if none."""
+    """The index of the first layer whose parameters are trained; the number of layers if none.
+
+    It is the first of all if a layer needs the gradient of its input itself.
+    """
+    if any(layer.feeding is not None for layer in layers):
+        return 0
     return next((i for i, layer in enumerate(layers) if layer.lr_factor), len(layers))

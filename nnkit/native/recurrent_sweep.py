@@ -15,7 +15,6 @@ from nnkit.native.program_layer import Allocator
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
-    AttentionStructure,
     LayerKind,
     LayerStructure,
     MergeKind,
@@ -178,11 +177,6 @@ class RecurrentSweep:
             gradient,
             training,
         )
-
-    def attend(self, attention: AttentionStructure | None) -> None:
-        """Sets the attention between the steps of a single direction; None for none."""
-        self._attention = attention  # kept alive
-        self._layers[1].attention = None if attention is None else pointer(attention)
 
     def set_steps(self, starts: Array | None, order: Array | None) -> None:
         """Sets how the sequences of the next batch lie in the rows; see `Program.set_steps`."""

@@ -37,6 +37,7 @@ class LayerKind(IntEnum):
     ONE_HOT = 25
     WINOGRAD = 26  # a convolution, by other means, outside training
     ATTENTION = 27  # of a decoder to the outputs of an encoder
+    ROOM = 28  # the same numbers, and room for an output that is fed to the next step
 
 
 class CellKind(IntEnum):
@@ -209,32 +210,6 @@ class RecurrenceStructure(Structure):
     )
 
 
-class AttentionStructure(Structure):
-    """`struct attention`."""
-
-    _fields_ = (
-        ("samples", c_int64),
-        ("source", c_int64),
-        ("channels", c_int64),
-        ("units", c_int64),
-        ("fed", c_int64),
-        ("lengths", c_void_p),
-        ("keys", c_void_p),
-        ("values", c_void_p),
-        ("weights", c_void_p),
-        ("transposed", c_void_p),
-        ("biases", c_void_p),
-        ("joined", c_void_p),
-        ("scores", c_void_p),
-        ("output", c_void_p),
-        ("gradient", c_void_p),
-        ("d_sums", c_void_p),
-        ("d_scores", c_void_p),
-        ("d_context", c_void_p),
-        ("d_joined", c_void_p),
-    )
-
-
 class MemoryStructure(Structure):
     """`struct memory`."""
 
@@ -244,6 +219,7 @@ class MemoryStructure(Structure):
         ("states", c_int64),
         ("source", c_int64),
         ("positions", c_int64),
+        ("weights", c_int64),
         ("scale", c_double),
         ("lengths", c_void_p),
         ("values", c_void_p),
@@ -251,6 +227,18 @@ class MemoryStructure(Structure):
         ("d_keys", c_void_p),
         ("scores", c_void_p),
         ("d_scores", c_void_p),
+    )
+
+
+class FeedingStructure(Structure):
+    """`struct feeding`."""
+
+    _fields_ = (
+        ("weights", c_int64),
+        ("biases", c_int64),
+        ("transposed", c_void_p),
+        ("joined", c_void_p),
+        ("d_joined", c_void_p),
     )
 
 
@@ -296,8 +284,8 @@ class LayerStructure(Structure):
         ("directions", c_int64),
         ("merge", c_int64),
         ("takes_last", c_int64),
-        ("attention", POINTER(AttentionStructure)),
         ("memory", POINTER(MemoryStructure)),
+        ("feeding", POINTER(FeedingStructure)),
     )
 
 

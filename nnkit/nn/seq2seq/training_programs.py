@@ -13,7 +13,6 @@ from nnkit.native.program import ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.row_program import RowProgram
 from nnkit.native.row_sizes import padded
-from nnkit.native.structures import LayerKind
 from nnkit.nn.arena import Buffers
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form
@@ -84,7 +83,7 @@ class TrainingLayers:
 
 def _suits(parts: EncoderDecoder, decoder: Sequence[ProgramLayer]) -> bool:
     """Whether one attention at most reads the encoder, and all parameters are trained."""
-    attentions = [layer for layer in decoder if layer.kind == LayerKind.ATTENTION]
+    attentions = [layer for layer in decoder if layer.memory is not None]
     frozen = any(block.lr_factor == 0 for stage in parts.stages for block in stage.parameters)
     return len(attentions) <= 1 and not frozen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,13 @@ NETWORKS: dict[str, Network] = {
     "dot": attending("dot", 18),
     "scaled": attending("scaled", 18, {"dropout": 0.3}),
     "crowded": attending("general", 256, source=128),
+    "feeding": attending("general", 13, units=21, input_feeding=True),
+    "feeding a scaled score": attending("scaled", 18, input_feeding=True),
+    "feeding after vectors that are not trained": (
+        ["one_hot", {"lstm": 17}],
+        ["one_hot", {"gru": 17}, {"attention": {"score": "dot", "input_feeding": True}}],
+        "last",
+    ),
     "without attention": (
         ["one_hot", {"lstm": 17}, {"dropout": 0.5}, {"gru": 5}],
         [{"embedding": 3}, {"dropout": 0.5}, {"lstm": 17}, {"rnn": 5}],
@@ -96,9 +104,10 @@ def bound(
     )
     assert layers is not None
     size = PairSize(SAMPLES, LENGTH, TARGET_LENGTH)
-    binding = model._whole_binding(
+    whole = model._whole_binding(
         model.input_form.at((LENGTH,)), SAMPLES, buffers or Buffers(), model.grads, training=True
     )
+    binding = replace(whole, threads=threads)
     vectors = model.params, model.grads, model.state
     programs = TrainingPrograms(layers, kernels(variant), size, binding, vectors)
     for program in (programs.encoder, programs.decoder):
@@ -147,7 +156,7 @@ def test_gradients_are_those_of_numpy(name: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_instruction_set(variant: str) -> None:
-    for name in ("general", "scaled"):
+    for name in ("general", "scaled", "feeding"):
         for dtype in PRECISIONS:
             model = model_named(name, dtype)
             assert_as_numpy(model, bound(model, variant=variant), ragged())
