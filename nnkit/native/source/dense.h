@@ -111,7 +111,7 @@ static void dense_forward_block(
 }
 
 /* Z = X Wᵀ + b for units `first` to `end`. */
-static __attribute__((noinline)) void dense_forward(
+SINGLE void dense_forward(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
     const real *X, int64_t row, real *Z, int64_t to) {
     for (int64_t u = first, units; u < end; u += units) {

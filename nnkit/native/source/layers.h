@@ -6,6 +6,7 @@
 #define NNKIT_LAYERS_H
 
 #include "activation_layer.h"
+#include "attention_layer.h"
 #include "block_layers.h"
 #include "branch_layers.h"
 #include "conv_layer.h"
@@ -65,7 +66,9 @@ static const struct layer_functions LAYER_FUNCTIONS[] = {
     [LAYER_ONE_HOT] = {one_hot_forward, nothing_to_do, 0, 0},
     [LAYER_JOIN] = {join_forward, join_inputs, 0, 0},
     [LAYER_RECURRENT] =
-        {recurrent_forward, rows_received, recurrent_weights, 0, recurrent_through_time},
+        {recurrent_forward, rows_received, recurrent_layer_weights, 0, recurrent_through_time},
+    [LAYER_ATTENTION] = {attention_forward, attention_inputs, score_weights, 0},
+    [LAYER_ROOM] = {room_forward, room_inputs, 0, 0},
 #if REAL_BITS == 32
     [LAYER_WINOGRAD] = {winograd_layer_forward, 0, 0, 0},
 #endif

@@ -57,10 +57,21 @@ INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real 
     }
 }
 
+/* The largest number; a NaN may be taken for it. */
 INLINE real largest_number(const real *z, int64_t count) {
-    real largest = z[0];
-    for (int64_t k = 1; k < count; k++)
-        if (!(z[k] <= largest)) largest = z[k]; /* NaN becomes the largest */
+    real largest = z[0], lanes[LANES];
+    if (count >= LANES) {
+        vec most = load(z + count - LANES); /* the others fill whole vectors */
+        for (int64_t k = 0; k + LANES < count; k += LANES) {
+            vec x = load(z + k);
+            most = choose(x <= most, most, x);
+        }
+        store(lanes, most);
+        z = lanes;
+        count = LANES;
+    }
+    for (int64_t k = 0; k < count; k++)
+        if (!(z[k] <= largest)) largest = z[k];
     return largest;
 }
 

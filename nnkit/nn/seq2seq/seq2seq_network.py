@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.decoder_start import NetworkState
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
+from nnkit.nn.seq2seq.training_programs import PairSize, ProgramBinder, TrainingPrograms
 from nnkit.nn.step_state import StepState
 
 ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
@@ -59,6 +61,7 @@ class Seq2SeqNetwork:
         start_symbol: int,
         forcing: TeacherForcing | None,
         seed: int,
+        programs: ProgramBinder | None = None,
     ) -> None:
         """Makes a network without buffers.
 
@@ -69,7 +72,11 @@ class Seq2SeqNetwork:
             start_symbol: the number of the symbol before the first.
             forcing: the probability of the target's symbols in training; None for always.
             seed: the seed of its draws.
+            programs: binds the compiled kernels that train the whole network; None if they do not
+                know it.
         """
+        self._programs = programs
+        self._bound: Arena[PairSize, TrainingPrograms] = Arena()
         self._bind_encoder, self._bind_decoder = bind_encoder, bind_decoder
         self._bind_step = bind_step
         self.start_symbol, self.forcing, self.seed = start_symbol, forcing, seed
@@ -93,6 +100,10 @@ class Seq2SeqNetwork:
             positions: the positions of the longest source.
             target_positions: those of the longest target.
         """
+        size = PairSize(samples, positions, target_positions)
+        if self._programs is not None and self._programs.suits(size):
+            self._bound.get(size, partial(self._programs.bind, size))
+            return self._bound.nbytes
         self._encoder(Size(samples, positions))
         self.decoder(samples, target_positions)
         return self._encoders.nbytes + self._decoders.nbytes
@@ -140,9 +151,20 @@ class Seq2SeqNetwork:
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch.
         """
+        programs = self._trained_by_programs(X, T, now)
+        if programs is not None:
+            return programs.loss_and_gradient(X, self.delayed(T), T, now, weights, share)
         loss = self.training_loss(X, T, now, weights, share)
         self.backward(self.dY, now)
         return loss * share
+
+    def _trained_by_programs(self, X: Array, T: Array, now: Pass) -> TrainingPrograms | None:
+        """The compiled kernels for a batch; None if they do not know the network, or are slower."""
+        known = self._programs
+        size = PairSize(X.shape[-1], X.shape[-2], T.shape[0])
+        if known is None or self.forcing is not None or now.observer is not None:
+            return None
+        return self._bound.get(size, partial(known.bind, size)) if known.suits(size) else None
 
     def training_loss(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0

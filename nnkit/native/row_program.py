@@ -1,0 +1,86 @@
+"""Programs over the rows of sequences' steps, with states that are given before the sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ctypes import c_int64, c_void_p
+from typing import Any
+
+from numpy.typing import NDArray
+
+from nnkit.native.direction_states import DirectionStates
+from nnkit.native.kernel_kinds import LossKind
+from nnkit.native.layer_buffers import Allocator
+from nnkit.native.library import Library
+from nnkit.native.program import Program, ProgramLoss
+from nnkit.native.program_layer import ProgramLayer
+
+Array = NDArray[Any]
+NO_LOSS = ProgramLoss(LossKind.SQUARED_ERROR)
+
+
+class RowProgram(Program):
+    """A program whose inputs lie in the rows of steps (`source/sequences.h`).
+
+    `set_steps` says how. A part of a network has no loss: `run` and `run_back` run it.
+
+    Attributes:
+        states: the states of the directions of each recurrent layer, by its place in the program.
+        gradient_of_output: dE/dY of the last layer, (rows, padded outputs), which the caller of
+            `run_back` or another program writes.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        layers: Sequence[ProgramLayer],
+        loss: ProgramLoss | None,
+        vectors: tuple[Array, Array, Array],
+        samples: int,
+        buffers: Allocator,
+        threads: int,
+    ) -> None:
+        """Binds the layers to buffers for training.
+
+        Args:
+            library: the compiled kernels.
+            layers: the layers.
+            loss: the loss; None if the program is a part of a network.
+            vectors: all parameters, their gradients, and the running state.
+            samples: the number of samples of the largest batch, N.
+            buffers: allocates the buffers.
+            threads: the number of threads.
+        """
+        super().__init__(library, layers, loss or NO_LOSS, *vectors, samples, buffers, threads)
+        self.states: Mapping[int, Sequence[DirectionStates]] = {
+            place: each.states for place, each in enumerate(self._bound) if each.states
+        }
+        self.gradient_of_output = self._bound[-1].gradient
+        self._walk = library.function("walk", self.bits, None, c_void_p, c_int64, c_int64)
+
+    def reads(self, encoder: RowProgram) -> None:
+        """Lets the attention of this program, a decoder, read the outputs of an encoder."""
+        for layer in self._layers:
+            if layer.memory:
+                layer.memory.contents.encoder = encoder._address
+
+    def set_rows(self, X: Array) -> None:
+        """Sets the inputs, (rows, numbers)."""
+        self._input = X  # kept alive
+        self.structure.input, self.structure.input_row = X.ctypes.data, X.shape[1]
+
+    def run(self, samples: int) -> None:
+        """Computes the outputs of a batch in training."""
+        self._walk(self._address, samples, False)
+
+    def run_back(self, samples: int) -> None:
+        """Computes the gradients of the parameters from `gradient_of_output`."""
+        self._walk(self._address, samples, True)
+
+    def loss_and_gradient(
+        self, samples: int, classes: Array, weights: Array | None, share: float
+    ) -> float:
+        """The mean loss of the classes of rows; writes its gradient. Both are times `share`."""
+        self._take_targets(classes, weights)
+        self.structure.share = share
+        return float(self._gradient(self._address, samples))
