@@ -72,7 +72,7 @@ def detect_dialect(
     quote = _quote(lines)
     found, above = _delimiter(lines[skip:], quote, (delimiter,) if delimiter else DELIMITERS)
     if above:
-        remarks["skip_rows"] = f"above the table, line 1 holds '{_brief(lines[skip])}'"
+        remarks["skip_rows"] = f"above the table, line 1 holds '{shortened(lines[skip])}'"
     if found != ",":
         remarks["delimiter"] = f"cells are separated by {NAMES.get(found, found)}"
     dialect = Dialect(found, quote, encoding, skip_rows=skip + above)
@@ -84,7 +84,8 @@ def detect_dialect(
     return Detected(replace(dialect, header=header), remarks)
 
 
-def _brief(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a text, for messages."""
     text = text.strip()
     return text if len(text) <= 30 else f"{text[:29]}…"
 
