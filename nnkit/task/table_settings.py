@@ -22,6 +22,7 @@ from nnkit.data.tables.kinds import (
     MOSTLY,
     ColumnProfile,
     Kind,
+    may_contain,
     profile_column,
     unit_of_all,
 )
@@ -236,7 +237,7 @@ def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
         marker = profile.marker
         if marker is None or i in labels:
             continue
-        if any(other.marker != marker and other.low <= marker <= other.high for other in profiles):
+        if may_contain(profiles, marker) is not None:
             continue  # where a setting would be wrong for the other column, a notice is left
         text = f"{marker:.15g}"
         count = f"{profile.marked:,} of {profile.present:,}"
