@@ -178,4 +178,7 @@ class EvaluationSets:
             self.classes,
             self.inputs.preprocessor.unknown,
         )
-        return self.config.data.source.read_labelled(place, expected)
+        source = self.config.data.source
+        if source.has_setting("missing_target"):  # rows without a label cannot be evaluated
+            source = source.model_copy(update={"missing_target": "drop"})
+        return source.read_labelled(place, expected)

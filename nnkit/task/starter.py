@@ -28,6 +28,7 @@ from nnkit.task.starter_network import suitable_network
 from nnkit.task.table_of_texts import as_pairs
 from nnkit.task.table_options import TableOptions
 from nnkit.task.table_settings import choose_settings
+from nnkit.task.target_range import wide_range
 from nnkit.task.text_starter import (
     TextStarter,
     TextTask,
@@ -189,7 +190,7 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
         **_parts(dataset),
     )
     taken = _taken_for(columns, dataset, is_decided=options.task is not None)
-    remarks = (*chosen.remarks(), taken, *dataset.notices)
+    remarks = (*chosen.remarks(), taken, *_of_range(dataset), *dataset.notices)
     return Starter(text, columns, remarks)
 
 
@@ -309,7 +310,7 @@ def _for_arrays(dataset: Dataset, settings: Mapping[str, Any]) -> Starter:
     if len(shape) > 1 and not pictures:
         text = text.replace("    - dense:", "    - flatten\n    - dense:", 1)
     remarks = (f"inputs: {form}",) if form else ()
-    return Starter(text, remarks=(*remarks, _classes_in_words(dataset)))
+    return Starter(text, remarks=(*remarks, _classes_in_words(dataset), *_of_range(dataset)))
 
 
 def _form_in_words(shape: tuple[int, ...], *, pictures: bool, grey: bool) -> str | None:
@@ -351,7 +352,7 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
     loss = "squared_error" if scaled else "cross_entropy" if classes else "binary_cross_entropy"
     return {
         "split": _split(dataset, network.validation),
-        "target": "  target: standardize  # undone in predictions and metrics\n" if scaled else "",
+        "target": _scaling(dataset) if scaled else "",
         "task": _task(dataset),
         "hidden": network.hidden,
         "outputs": classes or int(dataset.samples.targets.shape[1]),
@@ -360,6 +361,24 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
         "regularization": _flow(network.regularization),
         "training": _flow(network.training),
     }
+
+
+def _scaling(dataset: Dataset) -> str:
+    """The setting `target` for numbers, with comments."""
+    lines = [line for reason in _of_range(dataset) for line in _comment(reason, 2)]
+    return "\n".join([*lines, "  target: standardize  # undone in predictions and metrics\n"])
+
+
+def _of_range(dataset: Dataset) -> Sequence[str]:
+    """A remark on targets that span many orders of magnitude; nothing on others."""
+    if dataset.classes is not None or (found := wide_range(dataset.samples.targets[:])) is None:
+        return ()
+    what = f"label '{dataset.label}' ranges" if dataset.label else "the targets range"
+    remark = (
+        f"{what} {found}, so that the largest decide the fit; if errors matter in proportion, try "
+        "target: log instead of standardize, and compare"
+    )
+    return (remark,)
 
 
 def _split(dataset: Dataset, validation: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.kinds import MARKS, MOSTLY, Kind, profile_column
+from nnkit.data.tables.kinds import MARKS, MOSTLY, Kind, may_contain, profile_column
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import column_called
@@ -130,7 +130,7 @@ def mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSetting
         marker = profile.marker
         if marker is None or i in labels:
             continue
-        if any(other.marker != marker and other.low <= marker <= other.high for other in profiles):
+        if may_contain(profiles, marker) is not None:
             continue  # where a setting would be wrong for the other column, a notice is left
         text = f"{marker:.15g}"
         count = f"{profile.marked:,} of {profile.present:,}"

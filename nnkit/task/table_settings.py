@@ -77,6 +77,8 @@ def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings
     """
     texts = column_of_texts(table, labels) if len(labels) == 1 else None
     others = settings_not_of_pairs(chosen.settings)
+    if chosen.remark_lines.issuperset(chosen.settings.get("leave_out", ())):
+        others = [name for name in others if name != "leave_out"]  # pairs need both cells
     if texts is None or others:
         reasons = list(chosen.remarks())
         if texts is not None:

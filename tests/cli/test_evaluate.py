@@ -254,6 +254,22 @@ def test_another_table(program: Program, trained: Path, tmp_path: Path) -> None:
     assert found["metrics"]["accuracy"] == right
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_rows_without_a_label_are_counted_and_left_out(
+    program: Program, trained: Path, tmp_path: Path
+) -> None:
+    """The model's settings cannot be changed, and a row without a label cannot be evaluated."""
+    other_table(tmp_path / "other.csv")
+    header, *rows = (tmp_path / "other.csv").read_text(encoding="utf-8").splitlines()
+    cells = rows[-1].split(",")
+    cells[header.split(",").index("species")] = ""
+    (tmp_path / "other.csv").write_text("\n".join([header, *rows[:-1], ",".join(cells)]))
+    answer = program("eval", trained, "--data", "other.csv", "--json")
+    assert (answer.code, answer.json["samples"]) == (0, 21)
+    said = f"other.csv:{len(rows) + 1}: the label 'species' is missing; 1 of 22 rows lacks it"
+    assert answer.err.startswith(f"warning: {said}")
+
+
 @pytest.mark.parametrize(
     ("options", "code", "why"),
     [

@@ -72,11 +72,17 @@ def detect_dialect(
     quote = _quote(lines)
     found, above = _delimiter(lines[skip:], quote, (delimiter,) if delimiter else DELIMITERS)
     if above:
-        remarks["skip_rows"] = f"above the table, line 1 holds '{_brief(lines[skip])}'"
+        remarks["skip_rows"] = f"above the table, line 1 holds '{shortened(lines[skip])}'"
     if found != ",":
         remarks["delimiter"] = f"cells are separated by {NAMES.get(found, found)}"
-    dialect = Dialect(found, quote, encoding, skip_rows=skip + above)
-    rows = [row for row in _rows(lines[skip + above :], found, quote) if row]
+    skip += above
+    rows = [row for row in _rows(lines[skip:], found, quote) if row]
+    if header is not False and _names_groups(rows):
+        skip += _lines_above(lines[skip:], 1, found, quote)
+        group = next(filter(None, rows.pop(0)))
+        groups = f"line {skip} names groups of columns, such as '{shortened(group)}'"
+        remarks["skip_rows"] = "; ".join(filter(None, (remarks.get("skip_rows"), groups)))
+    dialect = Dialect(found, quote, encoding, skip_rows=skip)
     if header is None:
         header = not _begins_with_data(rows)
         if not header:
@@ -84,7 +90,8 @@ def detect_dialect(
     return Detected(replace(dialect, header=header), remarks)
 
 
-def _brief(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a text, for messages."""
     text = text.strip()
     return text if len(text) <= 30 else f"{text[:29]}…"
 
@@ -227,6 +234,24 @@ def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
         elif len(set(cells)) <= len(cells) / 2:
             like, unlike = like + (name in cells), unlike + (name not in cells)
     return like > 0 and not unlike and not _count_up(first)
+
+
+def _names_groups(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names groups of columns, and the second one the columns.
+
+    As in spreadsheets, the name of a group is in the first cell of it, or repeated in each. The
+    names of the columns all differ, and there are numbers below some of them.
+    """
+    if len(rows) < 4:
+        return False
+    groups, names, *below = rows
+    is_grouped = "" in groups[1:] or len(set(groups)) < len(groups)
+    if not is_grouped or len(set(names)) < len(names) or not all(names):
+        return False
+    whole = [row for row in below if len(row) == len(names)]
+    return not any(map(_is_number, names)) and any(
+        sum(map(_is_number, column)) >= ENOUGH * len(whole) for column in zip(*whole, strict=True)
+    )
 
 
 def _count_up(names: Sequence[str]) -> bool:
