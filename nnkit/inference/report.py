@@ -22,7 +22,7 @@ from nnkit.metrics.spans import SpanCounts, are_bio
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import confidence, decide, decide_labels, gives_probabilities
+from nnkit.task.predictions import confidence, decide, decide_labels, gives_probabilities
 from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.targets import SequenceTargets
 
@@ -53,7 +53,7 @@ class ClassReport:
         return [
             {"class": name, "precision": p, "recall": r, "f1": f, "support": plain(weight)}
             for name, p, r, f, weight in zip(
-                self.names, *(x.tolist() for x in figures), self.counts.meant, strict=True
+                self.names, *(x.tolist() for x in figures), self.counts.true, strict=True
             )
         ]
 
@@ -103,7 +103,7 @@ class LabelReport:
         return [
             {"label": name, **dict(zip(columns, row, strict=True)), "support": plain(support)}
             for name, support, *row in zip(
-                self.names, counts.meant, *(x.tolist() for x in figures), strict=True
+                self.names, counts.true, *(x.tolist() for x in figures), strict=True
             )
         ]
 

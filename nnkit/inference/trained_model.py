@@ -33,8 +33,8 @@ from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of, program_threads
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
-from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
+from nnkit.task.predictions import confidence, decide, decide_labels
 from nnkit.task.sequence_coding import SequenceCoding
 
 OVERFLOW = "the inputs are so large that the network's outputs are not finite"

@@ -17,9 +17,9 @@ from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.nn.seq2seq.attention import Attention
-from nnkit.task.answers import gives_probabilities
 from nnkit.task.config import Config, Training
 from nnkit.task.gate import impossible_bounds
+from nnkit.task.predictions import gives_probabilities
 
 
 def checked(config: Config) -> Config:
