@@ -61,7 +61,7 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True)
 class LabelReport:
-    """SetMetrics for each of several yes/no labels.
+    """Metrics of each of several yes/no labels.
 
     Attributes:
         names: names of the labels.
