@@ -18,9 +18,9 @@ from nnkit.cli.prediction_inputs import (
 )
 from nnkit.cli.prediction_options import (
     AnnotateOption,
-    AnswersOption,
     PictureOptions,
     PredictionOutput,
+    PredictionsOption,
     ProbabilitiesOption,
     RejectOption,
     StagesOption,
@@ -56,7 +56,7 @@ def predict(
     runs: RunsOption = Path("runs"),
     probabilities: ProbabilitiesOption = False,
     as_json: JsonOption = False,
-    output: AnswersOption = None,
+    output: PredictionsOption = None,
     annotate: AnnotateOption = None,
     debug_dir: StagesOption = None,
     reject: RejectOption = None,

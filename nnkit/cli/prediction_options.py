@@ -16,7 +16,7 @@ ProbabilitiesOption = Annotated[
     bool,
     switch("--probabilities", "Also give the probability of each class or yes/no label."),
 ]
-AnswersOption = Annotated[
+PredictionsOption = Annotated[
     Path | None,
     output_option(
         "Also write a CSV file with one row per picture or table row: path, row, line, "

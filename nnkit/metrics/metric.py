@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Answer = Literal["decisions", "scores", "probabilities", "outputs", "log_probabilities", "texts"]
+PredictionForm = Literal[
+    "decisions", "scores", "probabilities", "outputs", "log_probabilities", "texts"
+]
 # One class per sample, several yes/no labels, real numbers, a label at each position, or text.
 TargetKind = Literal["classes", "labels", "numbers", "sequences", "texts"]
 
@@ -30,7 +32,7 @@ class Statistic(ABC):
         has_width: whether it depends on the number of classes, labels or outputs.
     """
 
-    takes: ClassVar[Answer]
+    takes: ClassVar[PredictionForm]
     kind: ClassVar[TargetKind] = "classes"
     has_width: ClassVar[bool] = True
 
@@ -39,13 +41,13 @@ class Statistic(ABC):
         """Start empty; `width` is the number of classes, labels or outputs, 0 if unused."""
 
     @abstractmethod
-    def add(self, targets: Any, answers: Any, weights: Array) -> None:
+    def add(self, targets: Any, predictions: Any, weights: Array) -> None:
         """Accumulate a batch of samples.
 
         Args:
             targets: class numbers (n,), labels (n, labels), real numbers (n, outputs), n sequences
                 of labels, or the references of n texts.
-            answers: predictions in the form given by `takes`.
+            predictions: predictions in the form given by `takes`.
             weights: sample weights, (n,), none negative.
         """
 
@@ -76,7 +78,7 @@ class Metric(Generic[S]):
     def __call__(
         self,
         targets: Any,
-        answers: Any,
+        predictions: Any,
         weights: Array | None = None,
         *,
         classes: int | None = None,
@@ -85,13 +87,13 @@ class Metric(Generic[S]):
 
         Args:
             targets: the true values, in the form of the statistic's kind of targets.
-            answers: predictions in the form that the statistic takes.
+            predictions: predictions in the form that the statistic takes.
             weights: sample weights, (n,); None for equal weights.
             classes: the number of classes; by default inferred from predictions and targets.
         """
-        width = _width(targets, answers, classes) if self.statistic.has_width else 0
+        width = _width(targets, predictions, classes) if self.statistic.has_width else 0
         statistic = self.statistic(width)
-        statistic.add(targets, answers, np.ones(len(targets)) if weights is None else weights)
+        statistic.add(targets, predictions, np.ones(len(targets)) if weights is None else weights)
         return self.of(statistic)
 
     @property
@@ -100,10 +102,10 @@ class Metric(Generic[S]):
         return self.statistic.kind
 
 
-def _width(targets: Array, answers: Array, classes: int | None) -> int:
-    if answers.ndim == 2:
-        return answers.shape[1]
-    return classes or int(max(targets.max(), answers.max(), 1)) + 1
+def _width(targets: Array, predictions: Array, classes: int | None) -> int:
+    if predictions.ndim == 2:
+        return predictions.shape[1]
+    return classes or int(max(targets.max(), predictions.max(), 1)) + 1
 
 
 def metric(

@@ -15,7 +15,7 @@ from nnkit.errors import UsageError
 from nnkit.metrics import ALWAYS, METRICS, METRICS_OF, check_figure, chosen, higher_is_better
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import Confusion
-from nnkit.metrics.metric import Answer, Metric, TargetKind
+from nnkit.metrics.metric import Metric, PredictionForm, TargetKind
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.metrics.oracles import LABEL_ORACLES, ORACLES, expected
@@ -132,7 +132,7 @@ def test_batch_by_batch_is_the_whole(
 
 
 def _only(metric: Metric[Any], answers: Array) -> Any:
-    def form(takes: Answer) -> Array:
+    def form(takes: PredictionForm) -> Array:
         assert takes == metric.statistic.takes
         return answers
 
