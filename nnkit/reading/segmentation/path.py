@@ -27,8 +27,9 @@ RARER = 0.2  # frequency of signs, relative to that in the verifier's training p
 WIDEST = 1.25  # maximal width of joined pieces, relative to the digits' height
 MOST_PIECES = 16  # maximal number of pieces of a digit
 UNLIKELY = 0.003  # probability of being whole below which joined pieces are not a candidate
-NARROW = 0.8  # width, relative to the digits' height, that few touching digits have …
-# … and the probability of being whole above which a piece of such a width, or wider, is not cut
+NARROW = 0.8  # width below which touching digits are rare, relative to the digits' height
+# Widths of pieces, relative to that height, each with the probability of being whole above which a
+# piece that is narrower is not cut
 SURE = ((NARROW, 0.9), (1.0, 0.9999), (WIDEST, 0.99999))
 SMALL = 0.4  # relative height below which a piece may be left out …
 LEFT_OUT = -1.5  # … with this score
