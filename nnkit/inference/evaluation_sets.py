@@ -105,7 +105,7 @@ class EvaluationSets:
             return EvaluationSet(self._fitted(task), task.sets[name], name)
 
     def _other(self, samples: Samples) -> EvaluationSet:
-        """Other labelled samples; class weights that balance the classes are those of them."""
+        """The set of other labelled samples, whose own classes are balanced if classes are."""
         dataset = self._dataset_of(samples)
         task = Task(self.config, dataset, {"train": samples}, self.inputs.preprocessor)
         return EvaluationSet(self._fitted(task), samples, None)

@@ -26,7 +26,7 @@ from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
-from nnkit.inference.verdict import useless
+from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.nn.activations.function import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of
@@ -381,7 +381,7 @@ class TrainedModel:
         )
         if name is None:
             return report
-        warning = useless(
+        warning = constant_prediction_warning(
             task,
             self.model,
             prepared,

@@ -29,7 +29,7 @@ Ending = Literal["the whole range was tried", "the loss rose", "the loss was not
 
 
 class Rising(Schedule):
-    """lr · growth^t, for this test alone."""
+    """A rate that rises exponentially, lr · growth^t, for the range test alone."""
 
     kind: Literal["rising"] = "rising"
     growth: float

@@ -29,7 +29,7 @@ class Accumulator:
     def add(
         self, targets: Any, predictions: Callable[[PredictionForm], Any], weights: Array | None
     ) -> None:
-        """Accumulate a batch of samples.
+        """Accumulates a batch of samples.
 
         Args:
             targets: the true values, in the form that the statistics take.

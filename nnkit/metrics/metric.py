@@ -38,11 +38,11 @@ class Statistic(ABC):
 
     @abstractmethod
     def __init__(self, width: int) -> None:
-        """Start empty; `width` is the number of classes, labels or outputs, 0 if unused."""
+        """Starts empty; `width` is the number of classes, labels or outputs, 0 if unused."""
 
     @abstractmethod
     def add(self, targets: Any, predictions: Any, weights: Array) -> None:
-        """Accumulate a batch of samples.
+        """Accumulates a batch of samples.
 
         Args:
             targets: class numbers (n,), labels (n, labels), real numbers (n, outputs), n sequences
@@ -83,7 +83,7 @@ class Metric(Generic[S]):
         *,
         classes: int | None = None,
     ) -> float:
-        """Compute the metric over a whole set at once.
+        """Computes the metric over a whole set at once.
 
         Args:
             targets: the true values, in the form of the statistic's kind of targets.
@@ -111,7 +111,7 @@ def _width(targets: Array, predictions: Array, classes: int | None) -> int:
 def metric(
     statistic: type[S], *, higher_is_better: bool, least: float = 0.0, most: float = 1.0
 ) -> Callable[[Callable[[S], float]], Metric[S]]:
-    """Turn a formula over a statistic into the metric of that name, by default from 0 to 1."""
+    """Turns a formula over a statistic into the metric of that name, by default from 0 to 1."""
 
     def of(formula: Callable[[S], float]) -> Metric[S]:
         return Metric(formula.__name__, statistic, formula, higher_is_better, least, most)
@@ -120,10 +120,10 @@ def metric(
 
 
 def ratio(parts: Array, wholes: Array) -> Array:
-    """Divide elementwise, with 0 where the divisor is 0."""
+    """Divides elementwise, with 0 where the divisor is 0."""
     return np.where(wholes != 0, parts / np.where(wholes != 0, wholes, 1.0), 0.0)
 
 
 def share(part: float, whole: float) -> float:
-    """Divide, with 0 where the divisor is 0."""
+    """Divides, with 0 where the divisor is 0."""
     return float(part / whole) if whole else 0.0

@@ -25,7 +25,7 @@ class Moments:
         self.mean, self.squares = np.zeros((2, width))
 
     def add(self, values: Array, weights: Array) -> None:
-        """Accumulate values (n, outputs) with weights (n,)."""
+        """Accumulates values (n, outputs) with weights (n,)."""
         weight = float(weights.sum())
         if weight == 0:
             return

@@ -61,7 +61,7 @@ class SampleCounts(Statistic):
         """The counts of one sample, in the order of `names`."""
 
     def weighted(self, weights: Array) -> Self:
-        """The same counts with other sample weights, (n,)."""
+        """A copy of the counts with other sample weights, (n,)."""
         other = type(self)()
         other._batches = [(self.rows, weights)]
         return other

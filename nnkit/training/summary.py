@@ -12,7 +12,7 @@ from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, save_threshold, versions
 from nnkit.inference.threshold import ChosenThreshold, choose_threshold
-from nnkit.inference.verdict import useless
+from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
@@ -38,7 +38,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     threshold = _chosen_threshold(trainer)
     results = _results(trainer, threshold)
     evaluated = next(name for name in ("test", "validation", "train") if name in results)
-    warning = useless(
+    warning = constant_prediction_warning(
         trainer.task,
         model,
         trainer.sets[evaluated],
