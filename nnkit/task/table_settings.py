@@ -84,10 +84,8 @@ def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings
                 f"the texts of column '{texts}' could be the input if the file needed no setting "
                 f"{' and '.join(others)}"
             )
-        raise UsageError(
-            f"{table.path}: no input column is left besides the label "
-            f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
-        )
+        nothing = f"no input column is left besides the label '{table.names[labels[0]]}'"
+        raise UsageError(f"{table.path}: {'; '.join([nothing, *reasons])}")
     chosen.texts = texts
 
 

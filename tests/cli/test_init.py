@@ -43,6 +43,8 @@ def test_a_folder_that_is_not_is_named(program: Program) -> None:
         (("t.csv", "--delimiter", "tabs"), "--delimiter tabs: expected one character, tab or sp"),
         (("t.csv", "--task", "regression"), "--task regression: t.csv: column 'b' holds words, s"),
         (("t.csv", "--label", "c"), "--label c: t.csv: no column 'c'; available: a, b"),
+        (("one.csv",), "one.csv: no input column is left besides the label 'a'\n"),
+        (("7.png",), "7.png: contains NUL characters; this is a picture, not a table; `nnkit pred"),
         (("missing.csv",), "missing.csv: no such file"),
         (("missing.npz",), "missing.npz: no such file"),
     ],
@@ -51,9 +53,11 @@ def test_mistakes_say_what_to_do_and_leave_no_config(
     program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
 ) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    (tmp_path / "one.csv").write_text("a\n1\n2\n3\n")
+    Image.new("L", (8, 8)).save(tmp_path / "7.png")
     answer = program("init", *arguments)
     assert answer.code in (2, 3)
-    assert answer.errors[0].startswith(error)
+    assert f"{answer.errors[0]}\n".startswith(error)
     assert list(tmp_path.glob("*.yaml")) == []
 
 
