@@ -1,4 +1,4 @@
-"""WindowSums over the entries of windows."""
+"""Sums over the entries of windows: convolutions without a copy of the windows (im2col)."""
 
 from __future__ import annotations
 
