@@ -175,7 +175,8 @@ def column_index(path: Path, names: Sequence[str], column: str | int, question: 
     elif column in names:
         return names.index(column)
     hint = f"; {question}" if count == 1 and question else ""
-    if all(parse_number(name) is not None for name in names):
+    is_numbered = list(names) == [str(i) for i in range(count)]  # there is no header
+    if not is_numbered and all(parse_number(name) is not None for name in names):
         hint = f"; the first line must name the columns{hint}"
     wanted = "column without a name" if column == "" else f"column '{column}'"
     raise DataError(f"{path}: no {wanted}; available: {some(names)}{hint}")
