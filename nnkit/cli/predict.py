@@ -13,6 +13,7 @@ from nnkit.cli.output_files import check_no_input
 from nnkit.cli.predict_samples import predict_samples
 from nnkit.cli.predict_texts import predict_texts
 from nnkit.cli.prediction_inputs import (
+    check_is_data,
     each_file,
     networks_for,
 )
@@ -99,6 +100,8 @@ def predict(
     )
     with opened_inputs(paths) as opened:
         files = list(each_file(opened))
+        for file in files:
+            check_is_data(file.path)
         check_no_input([output, attention], [file.path for file in files])
         networks = networks_for(opened, checkpoint, runs, of_texts=bool(text))
         model = _only_text_model(networks)

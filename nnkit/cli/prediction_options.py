@@ -42,7 +42,7 @@ RejectOption = Annotated[
     option(
         "--reject",
         "P",
-        "Print `?` for a symbol if its most likely digit has a probability below P (default 0.05).",
+        "Print `?` for a symbol if its most likely digit has a probability below P (default 0.1).",
         min=0,
         max=1,
     ),

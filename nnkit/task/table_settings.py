@@ -86,10 +86,10 @@ def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings
                 f"the texts of column '{texts}' could be the input if the file needed no setting "
                 f"{' and '.join(others)}"
             )
-        raise UsageError(
-            f"{table.path}: no input column is left besides the label "
-            f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
-        )
+        if profile_column(table, labels[0]).kind is Kind.NUMBERS:
+            reasons.append("--task forecast predicts it from the rows before, in a time series")
+        nothing = f"no input column is left besides the label '{table.names[labels[0]]}'"
+        raise UsageError(f"{table.path}: {'; '.join([nothing, *reasons])}")
     chosen.texts = texts
 
 

@@ -61,9 +61,8 @@ def test_a_checkpoint_that_is_not(program: Program, trained: Path) -> None:
 def test_a_file_that_is_none(program: Program, tmp_path: Path) -> None:
     answer = program("eval", IRIS)
     assert answer.code == 3
-    assert answer.errors == [
-        f"{IRIS}: not a checkpoint but a config; train it, and give the name of the run"
-    ]
+    advice = f"`nnkit train {IRIS}` trains it; give the name of a run"
+    assert answer.errors == [f"{IRIS}: this is a config, not a checkpoint; {advice}"]
     (tmp_path / "damaged").write_bytes(b"no checkpoint")
     answer = program("eval", tmp_path / "damaged")
     assert answer.code == 3
@@ -221,7 +220,8 @@ def test_data_that_was_moved(program: Program, tmp_path: Path) -> None:
     before = program("eval", run, "--json").json
     here.rename(there)
     gone = program("eval", run)
-    assert (gone.code, gone.errors) == (3, [f"{here}: no such file"])
+    place = f"data.source.path: {here}"
+    assert (gone.code, gone.errors) == (3, [f"{place}: no such file; did you mean 'there.csv'?"])
     assert program("eval", run, "--data", "there.csv", "--json").json == before
 
 

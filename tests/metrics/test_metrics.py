@@ -280,6 +280,7 @@ def test_a_metric_of_a_run_is_named_with_its_set(name: str) -> None:
     [
         ("accuracy", "name the set too: train.accuracy, validation.accuracy, test.accuracy"),
         ("tset.loss", "name the set too: train.loss"),
+        ("test.acc", "unknown metric 'acc'; did you mean 'accuracy'?"),
         ("test.acuracy", "unknown metric 'acuracy'; did you mean 'accuracy'?"),
         ("", "unknown metric ''; available: loss, objective, accuracy"),
     ],

@@ -14,6 +14,7 @@ from typing import Any
 from nnkit.data.tables.dialect import UTF_8, UTF_16, WESTERN, Dialect, open_text
 from nnkit.data.tables.number_format import MISSING, NumberFormat, parse_number
 from nnkit.errors import DataError
+from nnkit.mistaken_files import mistaken_for
 
 DELIMITERS = (",", ";", "\t", "|", " ")
 LINES = 200  # at the beginning of a file, from which its dialect is found
@@ -61,7 +62,8 @@ def detect_dialect(
     with open_text(path, Dialect(encoding=encoding)) as file:
         lines = [line.decode() for line in islice(file, LINES)]
     if any("\0" in line for line in lines):
-        raise DataError(f"{path}: contains NUL characters; is it a text file?")
+        hint = mistaken_for(path, "a table") or "is it a text file?"
+        raise DataError(f"{path}: contains NUL characters; {hint}")
     if not any(line.strip() for line in lines):
         raise DataError(f"{path}: empty; expected a row of column names, then one sample per row")
     skip = 0
