@@ -17,7 +17,6 @@ from nnkit.nn.params import Array, Parameter
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
 from nnkit.nn.recurrent.steps import Steps
-from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 Reset = Literal["after", "before"]
 
@@ -75,9 +74,7 @@ class _GRUCell(RecurrentCell):
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
-        self.inner, self.kept, *_ = (
-            steps.blocks(memory, self.units) for memory in self._of_units
-        )
+        self.inner, self.kept, *_ = (steps.blocks(memory, self.units) for memory in self._of_units)
         of_units = (steps.stacks(memory, self.units) for memory in self._of_units)
         self.stacks = [*zip(self.gate_stacks(), self.stacks_before[0], *of_units, strict=True)]
 
@@ -117,19 +114,16 @@ class _GRUCell(RecurrentCell):
             np.subtract(1, kept, out=slope)
             through_tanh(n, slope, work)  # ∂s/∂a_n = (1 − z) ⊙ (1 − n²)
 
-    def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        """Those of the gates, of U and b in n, and of W in n."""
+    def gradients_of_products(self) -> Sequence[Array]:
+        """The parts of `d_packed` for the gates, for [b U] in n, and for W in n."""
         d, units = self.d_packed, self.units
-        blocks = (d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units])
-        return [WeightGradient(block, self._binding) for block in blocks]
+        return [d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units]]
 
     def add_to_gradients(self, step: int, dh: Array, factors: Array) -> None:
         """Adds to the gradients of the weights; those of W in n are of a product h = W factors."""
-        z, a, units = self.z[step], self.sums[step], self.units
-        of_gates, of_inputs, of_state = self.weight_gradients
-        of_gates.add(a[self.of_gates], z)
-        of_inputs.add(a[self.of_n], z[units:])
-        of_state.add(dh, factors)
+        z, a = self.z[step], self.sums[step]
+        of_gates, of_inputs = (a[self.of_gates], z), (a[self.of_n], z[self.units :])
+        self.weight_gradient.add(of_gates, of_inputs, (dh, factors))
 
 
 class ResetAfterCell(_GRUCell):

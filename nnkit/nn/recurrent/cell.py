@@ -81,7 +81,7 @@ class RecurrentCell(ABC):
         if binding.training:
             self.d_packed = empty(size, binding.dtype)
             self.gradients = [binding.buffer(units) for _ in self.trained]
-            self.weight_gradients = self.sums_of_gradients()
+            self.weight_gradient = WeightGradient(self.gradients_of_products(), binding)
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
@@ -106,7 +106,8 @@ class RecurrentCell(ABC):
         sizes = (*A.shape, B.shape[1])
         found = self._products.get(sizes)
         if found is None:
-            found = self._products[sizes] = product(*sizes, A.dtype)
+            rows, inner, columns = sizes
+            found = self._products[sizes] = product(rows, inner, columns, A.dtype)
         return found(A, B, out)
 
     def drop(self, inputs: float | None, state: float | None) -> None:
@@ -277,8 +278,7 @@ class RecurrentCell(ABC):
         """
         self.differentiate()
         self.d_packed.fill(0)
-        for sums in self.weight_gradients:
-            sums.clear()
+        self.weight_gradient.clear()
         for gradient in self.grads.values():
             gradient.fill(0)
         for number, gradient in enumerate(self.gradients):
@@ -321,7 +321,7 @@ class RecurrentCell(ABC):
         for gradient in sums:
             gradient.fill(0)
         self._through(step, gradients)
-        self._finish_weight_gradients()
+        self.weight_gradient.finish()
         contributions = {name: d + self._packed_gradient(name) for name, d in self.grads.items()}
         for gradient, earlier in zip(sums, before, strict=True):
             gradient += earlier
@@ -359,14 +359,14 @@ class RecurrentCell(ABC):
                 it, except for what comes through a(t).
         """
 
-    def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        """What sums the gradients of the blocks of [W b U] over the steps."""
-        return [WeightGradient(self.d_packed, self._binding)]
+    def gradients_of_products(self) -> Sequence[Array]:
+        """For each product of a step, the part of `d_packed` with the gradient of its weights."""
+        return [self.d_packed]
 
     def project_back(self, step: int) -> Array:
         """Adds to the gradients of the weights; returns what comes through a(t) of dE/ds before."""
         a = self.sums[step]
-        self.weight_gradients[0].add(a, self.z[step])
+        self.weight_gradient.add((a, self.z[step]))
         return self.multiply(self.W.T, a, self.scratch((self.units, a.shape[1])))
 
     def input_gradient(self, step: int) -> Array:
@@ -386,7 +386,7 @@ class RecurrentCell(ABC):
 
     def end_backward(self) -> LayerState:
         """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
-        self._finish_weight_gradients()
+        self.weight_gradient.finish()
         for name, columns in self.columns.items():
             self.grads[name] += self.d_packed[:, columns]
         if self.is_given:
@@ -395,8 +395,3 @@ class RecurrentCell(ABC):
             if self.trained[number] is not None:
                 np.add.reduce(gradient, axis=1, out=self.grads[f"s{number}"])
         return []
-
-    def _finish_weight_gradients(self) -> None:
-        """Completes `d_packed` for the steps so far."""
-        for gradient in self.weight_gradients:
-            gradient.finish()
