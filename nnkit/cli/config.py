@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, SetOption, group
+from nnkit.cli.options import ConfigArgument, JsonOption, SetOption, group, switch
 from nnkit.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def validate(
     config: ConfigArgument,
     overrides: SetOption = None,
     with_data: Annotated[
-        bool, typer.Option("--data", help="Also load the data and check that shapes fit.")
+        bool, switch("--data", "Also load the data and check that shapes fit.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,9 +56,7 @@ def validate(
 def show(
     config: ConfigArgument,
     overrides: SetOption = None,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="Show where each value was given.")
-    ] = False,
+    origin: Annotated[bool, switch("--origin", "Show where each value was given.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print CONFIG resolved, with the table of its network's layers.

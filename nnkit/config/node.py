@@ -90,6 +90,6 @@ class WrittenStr(str):
         return self
 
 
-def fault(mark: Mark, message: str, path: SettingPath = ()) -> ConfigError:
+def error_at(mark: Mark, message: str, path: SettingPath = ()) -> ConfigError:
     """Creates a `ConfigError` with a single problem."""
     return ConfigError([Problem(str(mark), path, message)])

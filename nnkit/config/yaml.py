@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from nnkit.config.node import Mark, Node, fault
+from nnkit.config.node import Mark, Node, error_at
 from nnkit.config.yaml_composer import Composer
 from nnkit.config.yaml_syntax_errors import explain
 
@@ -25,24 +25,24 @@ def read_yaml(path: str | Path) -> Node:
         with Path(path).open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise fault(Mark(name), "no such file") from None
+        raise error_at(Mark(name), "no such file") from None
     except IsADirectoryError:
-        raise fault(Mark(name), "is a folder; give a YAML file in it") from None
+        raise error_at(Mark(name), "is a folder; give a YAML file in it") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise fault(Mark(name), f"cannot be read: {why}") from None
+        raise error_at(Mark(name), f"cannot be read: {why}") from None
     if len(raw) > MAX_BYTES:
-        raise fault(Mark(name, 1, 1), "larger than 1 MiB; a config is much smaller")
+        raise error_at(Mark(name, 1, 1), "larger than 1 MiB; a config is much smaller")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         sound = error.object[: error.start].decode()
-        raise fault(Mark(name, *_line_column(sound, len(sound))), "not UTF-8 text") from None
+        raise error_at(Mark(name, *_line_column(sound, len(sound))), "not UTF-8 text") from None
     root = parse_yaml(text, name)
     if root.value is None:
         root = Node({}, root.mark, root.key)
     if not isinstance(root.value, dict):
-        raise fault(root.mark, "expected a mapping of settings such as 'data: …' at the top")
+        raise error_at(root.mark, "expected a mapping of settings such as 'data: …' at the top")
     return root
 
 
@@ -56,13 +56,13 @@ def parse_yaml(text: str, file: str) -> Node:
         return _compose(text, file)
     except yaml.MarkedYAMLError as error:
         mark, message = explain(error, text, file)
-        raise fault(mark, f"not YAML: {message}") from None
+        raise error_at(mark, f"not YAML: {message}") from None
     except UnicodeEncodeError as error:
-        raise fault(Mark(file, *_line_column(text, error.start)), "not UTF-8 text") from None
+        raise error_at(Mark(file, *_line_column(text, error.start)), "not UTF-8 text") from None
     except yaml.reader.ReaderError as error:
         # The position counts bytes or characters, depending on the build of PyYAML.
         mark = Mark(file, *_line_column(text, text.find(chr(error.character))))
-        raise fault(mark, f"not YAML: {error.reason}") from None
+        raise error_at(mark, f"not YAML: {error.reason}") from None
 
 
 def _compose(text: str, file: str) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from nnkit.config.node import Mark, Node, fault
+from nnkit.config.node import Mark, Node, error_at
 from nnkit.config.yaml_scalars import Scalar, resolve
 from nnkit.config.yaml_syntax_errors import mark_of
 from nnkit.errors import ConfigError
@@ -44,7 +44,7 @@ class Composer:
         next(self.events)  # document end
         event = next(self.events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise fault(
+            raise error_at(
                 self.mark(event), "a second document starts here; a config is a single document"
             )
         return root
@@ -87,7 +87,7 @@ class Composer:
         if node is None:
             known = event.anchor in self.anchors
             message = "contains itself" if known else "was never defined"
-            raise fault(mark, f"the alias '*{event.anchor}' {message}")
+            raise error_at(mark, f"the alias '*{event.anchor}' {message}")
         self.spend(node.size, mark)
         return node
 
@@ -103,10 +103,10 @@ class Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key.value, str):
-                raise fault(key.mark, "a key must be text; put quotes around it")
+                raise error_at(key.mark, "a key must be text; put quotes around it")
             if key.value in places:
                 first = places[key.value]
-                raise fault(
+                raise error_at(
                     key.mark,
                     f"duplicate key '{key.value}' (first at line {first.line})",
                 )
@@ -125,7 +125,7 @@ class Composer:
         try:
             value = resolve(event.value)
         except ValueError:
-            raise fault(mark, "a number with too many digits") from None
+            raise error_at(mark, "a number with too many digits") from None
         if tag is None:
             return value
         wanted = TAGGED_TYPES.get(tag)
@@ -134,13 +134,13 @@ class Composer:
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            raise fault(mark, f"'{event.value}' does not have the type of its tag")
+            raise error_at(mark, f"'{event.value}' does not have the type of its tag")
         return value
 
     def spend(self, nodes: int, mark: Mark) -> None:
         self.count += nodes
         if self.count > MAX_NODES:
-            raise fault(mark, f"expands to more than {MAX_NODES} values (aliases written out)")
+            raise error_at(mark, f"expands to more than {MAX_NODES} values (aliases written out)")
 
     def mark(self, event: Any) -> Mark:
         return mark_of(self.file, event.start_mark)
@@ -162,16 +162,16 @@ def merge_mappings(node: Node, key: Mark) -> dict[str, Node]:
     merged: dict[str, Node] = {}
     for part in node.value if isinstance(node.value, list) else [node]:
         if not isinstance(part.value, dict):
-            raise fault(key, "'<<' merges a mapping or a list of mappings; this is neither")
+            raise error_at(key, "'<<' merges a mapping or a list of mappings; this is neither")
         merged = part.value | merged
     return merged
 
 
 def too_deep(mark: Mark) -> ConfigError:
     """The error for nesting deeper than `MAX_DEPTH`."""
-    return fault(mark, f"nested deeper than {MAX_DEPTH} levels")
+    return error_at(mark, f"nested deeper than {MAX_DEPTH} levels")
 
 
 def unknown_tag(tag: str, mark: Mark) -> ConfigError:
     """The error for a tag that is not in YAML's core schema."""
-    return fault(mark, f"the tag '{tag.replace(CORE_TAG, '!!')}' is not supported")
+    return error_at(mark, f"the tag '{tag.replace(CORE_TAG, '!!')}' is not supported")

@@ -17,7 +17,8 @@ from nnkit.nn.params import Array
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
 from nnkit.task.starter import FEWEST_TO_SPLIT, suitable_steps
-from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.table_options import TableOptions
+from nnkit.task.table_settings import choose_settings
 from nnkit.task.target_factory import are_labels
 from nnkit.task.task import Task
 from nnkit.task.task_loading import load_task

@@ -22,6 +22,11 @@ def is_image(shape: Shape) -> bool:
     return len(shape) == IMAGE_AXES
 
 
+def exceeds_byte(kind: LayerKind, entries: int) -> bool:
+    """Whether a pooling has too many entries of a window to note the largest in a byte."""
+    return kind == LayerKind.MAX_POOL and entries > MOST_ENTRIES
+
+
 class ProgramFunction(NamedTuple):
     """An activation and its settings, as `source/activations.h` names them."""
 

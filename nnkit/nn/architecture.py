@@ -19,8 +19,8 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec, Stage
 from nnkit.nn.layer_list import EncoderList, Following, LayerList
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.layers.weighted import ActivatedLayer, InitializedLayer

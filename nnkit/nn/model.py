@@ -14,10 +14,12 @@ from nnkit.native.library import library
 from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
+from nnkit.nn.activation import Activation
 from nnkit.nn.arena import Arena, Buffers
 from nnkit.nn.batch_axis import batch_first, batch_last
 from nnkit.nn.form import Form, Positions, ShapeError
-from nnkit.nn.layer import Activation, Binding, Stage, rebuild_stages
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import Stage, rebuild_stages
 from nnkit.nn.length_limits import LengthLimits, find_limits
 from nnkit.nn.loss import Loss
 from nnkit.nn.network import Network

@@ -6,8 +6,8 @@ from math import ceil, inf, prod
 from typing import Any
 
 from nnkit.nn.form import Positions
-from nnkit.nn.layer import ReceptiveField
 from nnkit.nn.model import Model
+from nnkit.nn.receptive_field import ReceptiveField
 
 
 def describe(model: Model) -> list[dict[str, Any]]:

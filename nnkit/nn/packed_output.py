@@ -8,7 +8,8 @@ from math import prod
 import numpy as np
 
 from nnkit.nn.activations.softmax import Softmax
-from nnkit.nn.layer import Binding, Stage
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers.dense import BoundDense, Dense
 from nnkit.nn.layers.each_position import AtEachPosition
 from nnkit.nn.loss import PART, Loss

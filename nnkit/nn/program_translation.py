@@ -19,7 +19,7 @@ from nnkit.native.program_layer import (
 from nnkit.native.recurrence import PARAMETERS, Recurrence
 from nnkit.nn.dropout_mask import purpose
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers.recurrent import REVERSE
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.params import Layout, Shape

@@ -13,7 +13,7 @@ from nnkit.native.kernel_kinds import ActivationKind, LayerKind, LossKind
 from nnkit.native.program import ProgramLoss
 from nnkit.native.program_layer import DROPOUTS, IDENTITY, SEQUENCE_AXES, ProgramLayer, Window
 from nnkit.native.winograd import KERNEL, is_worthwhile
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.loss import Loss
 from nnkit.nn.params import Layout, Shape
 from nnkit.nn.program_translation import Translation, takes_activation

@@ -13,7 +13,7 @@ from nnkit.nn.activations.rectifiers import PReLU
 from nnkit.nn.activations.sigmoids import Sigmoid
 from nnkit.nn.activations.softmax import Softmax
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers import ActivationLayer
 from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.model import Model

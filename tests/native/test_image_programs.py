@@ -17,9 +17,10 @@ from nnkit.native.library import Library, library, usable_kernels
 from nnkit.native.program import Program, TrainingData
 from nnkit.native.program_layer import SEQUENCE_AXES, ProgramLayer
 from nnkit.native.structures import PaceStructure
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Activation, LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution

@@ -13,7 +13,8 @@ from nnkit.config.spec import Component, members
 from nnkit.nn.activations.linear import Identity
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Layer, LayerSpec, Stage
+from nnkit.nn.layer import Layer
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer, AnyLayer
 from nnkit.nn.loss import Loss
 from nnkit.nn.losses import AnyLoss

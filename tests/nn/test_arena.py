@@ -13,7 +13,7 @@ import pytest
 
 from nnkit.nn.arena import MOST_BOUND, Arena, Buffers
 from nnkit.nn.batch_axis import batch_first
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.parallel import micro_batch_size

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nnkit.native.library import SETTING, library, usable_kernels
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations import AnyActivation
-from nnkit.nn.layer import Activation
 from nnkit.nn.loss import Loss
 from nnkit.nn.losses import AnyLoss
 from nnkit.nn.model import Model

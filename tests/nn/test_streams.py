@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from nnkit.nn.form import Form
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.parallel import micro_batch_size

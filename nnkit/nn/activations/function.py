@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.nn.layer import Activation, Binding, Layer
+from nnkit.nn.activation import Activation
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.passes import Pass
 
 Array = NDArray[Any]

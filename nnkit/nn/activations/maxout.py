@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from nnkit.config.spec import Count
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations.function import Array
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Activation, Binding, Layer
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.passes import Pass
 
 

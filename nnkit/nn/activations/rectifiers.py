@@ -11,10 +11,11 @@ from pydantic import Field
 from nnkit.config.spec import NonNegative
 from nnkit.native.kernel_kinds import ActivationKind
 from nnkit.native.program_layer import ProgramFunction
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations.function import Array, Function, constant
 from nnkit.nn.form import Form
 from nnkit.nn.initializers import Constant
-from nnkit.nn.layer import Activation, Binding, Layer
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Parameter
 from nnkit.nn.passes import Pass
 

@@ -15,11 +15,12 @@ from nnkit.native.program_layer import ProgramLayer
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.conv import check_groups
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
+from nnkit.nn.receptive_field import ReceptiveField
 
 LONG = 1 << 20
 

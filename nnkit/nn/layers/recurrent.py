@@ -21,9 +21,10 @@ from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.receptive_field import ReceptiveField
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.compiled import CompiledRecurrent
 from nnkit.nn.recurrent.directions import BoundRecurrent

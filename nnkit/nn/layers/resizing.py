@@ -11,10 +11,11 @@ from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer, Window
 from nnkit.nn.conv.windows import PerAxis, Sizes, of_image, per_axis, positions_of
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import SpatialLayer
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
+from nnkit.nn.receptive_field import ReceptiveField
 
 
 class ZeroPad(SpatialLayer):

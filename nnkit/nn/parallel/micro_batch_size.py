@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32

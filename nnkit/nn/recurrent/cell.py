@@ -103,11 +103,10 @@ class RecurrentCell(ABC):
 
     def multiply(self, A: Array, B: Array, out: Array) -> Array:
         """Writes A B into `out`, in the way that is the fastest for their sizes."""
-        sizes = (*A.shape, B.shape[1])
-        found = self._products.get(sizes)
+        (rows, inner), columns = A.shape, B.shape[1]
+        found = self._products.get((rows, inner, columns))
         if found is None:
-            rows, inner, columns = sizes
-            found = self._products[sizes] = product(rows, inner, columns, A.dtype)
+            found = self._products[rows, inner, columns] = product(rows, inner, columns, A.dtype)
         return found(A, B, out)
 
     def drop(self, inputs: float | None, state: float | None) -> None:

@@ -94,7 +94,7 @@ class Steps:
         ]
 
     def stacks(self, memory: Array, rows: int) -> list[Array]:
-        """Arrays (steps, rows, n) of neighbouring blocks of equally many sequences."""
+        """Arrays (steps, rows, n) of neighbouring steps with equally many sequences."""
         stacks, first = [], 0
         for count, steps in groupby(self.counts):
             number = len([*steps])

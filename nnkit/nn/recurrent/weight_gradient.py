@@ -9,7 +9,7 @@ import numpy as np
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
 
-COLUMNS = 256  # of a product; with fewer it is slower, with many more the factors leave the cache
+COLUMNS = 128  # of a product, at least; with fewer it is slower
 
 Factors = tuple[Array, Array]  # dE/da(t), (rows, n), and z(t), (factors, n), of the same step
 
@@ -57,12 +57,19 @@ class WeightGradient:
         """Completes the sums of all steps so far."""
         if self._waiting:
             for dW, factors in zip(self._sums, zip(*self._waiting, strict=True), strict=True):
-                dA = _within(self._dA, (len(dW), self._columns))
-                Z = _within(self._Z, (self._columns, dW.shape[1]))
-                np.concatenate([da for da, _ in factors], axis=1, out=dA)
-                np.concatenate([z.T for _, z in factors], axis=0, out=Z)
-                dW += np.dot(dA, Z, out=_within(self._product, dW.shape))
+                dA, Z = self._side_by_side(factors)
+                dW += np.dot(dA, Z.T, out=_within(self._product, dW.shape))
         self.clear()
+
+    def _side_by_side(self, factors: Sequence[Factors]) -> Factors:
+        """The factors of several steps, (rows, columns) and (factors, columns)."""
+        if len(factors) == 1:
+            return factors[0]
+        dA = _within(self._dA, (len(factors[0][0]), self._columns))
+        Z = _within(self._Z, (self._columns, len(factors[0][1]))).T
+        np.concatenate([da for da, _ in factors], axis=1, out=dA)
+        np.concatenate([z for _, z in factors], axis=1, out=Z)
+        return dA, Z
 
 
 def _within(memory: Array, shape: tuple[int, int]) -> Array:

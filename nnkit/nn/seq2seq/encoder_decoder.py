@@ -18,8 +18,8 @@ from nnkit.nn.architecture import (
     stages_of,
 )
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Stage
-from nnkit.nn.layers.activation import ActivationLayer
+from nnkit.nn.layer_spec import Stage
+from nnkit.nn.layers.activation_layer import ActivationLayer
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout
 from nnkit.nn.layers.recurrent import Recurrent
