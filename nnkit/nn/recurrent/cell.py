@@ -14,7 +14,7 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.products import Product, product
 from nnkit.nn.recurrent.states import LayerState
-from nnkit.nn.recurrent.steps import Steps, Transition
+from nnkit.nn.recurrent.steps import COLUMNS, Steps, Transition
 from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 
@@ -87,6 +87,11 @@ class RecurrentCell(ABC):
         """Memory for an array (rows, n) at all steps."""
         shape = (rows * self.length * self.samples,)
         return self._binding.buffers.empty(shape, self._binding.dtype)
+
+    def run_memory(self, rows: int) -> Array:
+        """Memory for an array (rows, n) at the steps of one run."""
+        columns = min(max(COLUMNS, self.samples), self.length * self.samples)
+        return self._binding.buffers.empty((rows * columns,), self._binding.dtype)
 
     def scratch(self, shape: Shape, number: int = 0) -> Array:
         """One of several arrays for the numbers of one step; each call may return the same."""
@@ -161,6 +166,7 @@ class RecurrentCell(ABC):
         """Divides the memory among the steps of a batch."""
         self.steps, blocks = steps, steps.blocks
         self.order = [*steps.transitions(self.reverse)]
+        self._run_of = [number for number, run in enumerate(steps.runs) for _ in run]
         self.z = blocks(self._factors, self.packed.shape[1])
         self.sums = blocks(self._sums, self.rows)
         gates = self.rows // self.units
@@ -275,7 +281,7 @@ class RecurrentCell(ABC):
         Args:
             d_last: dE/dS of the state after the sequences, (units, N); None for 0.
         """
-        self.differentiate()
+        self._differentiated: int | None = None  # the run
         self.d_packed.fill(0)
         self.weight_gradient.clear()
         for gradient in self.grads.values():
@@ -291,6 +297,7 @@ class RecurrentCell(ABC):
             dy: dE/dY of its output, (units, n); None for 0.
         """
         step, count = at.step, self.steps.counts[at.step]
+        self._differentiate_at(step)
         gradients = [gradient[:, :count] for gradient in self.gradients]
         if dy is not None:
             gradients[0] += dy
@@ -333,15 +340,19 @@ class RecurrentCell(ABC):
         columns = self.columns.get(name)
         return 0 if columns is None else self.d_packed[:, columns]
 
-    def differentiate(self) -> None:
-        """Computes all derivatives that do not depend on gradients, at all steps at once.
+    def _differentiate_at(self, step: int) -> None:
+        """Computes the derivatives of a run when the first of its steps is reached."""
+        run = self._run_of[step]
+        if run != self._differentiated:
+            self.differentiate(run)
+            self._differentiated = run
 
-        A stack holds the blocks of many steps, so that few calls compute them.
-        """
+    def differentiate(self, run: int) -> None:
+        """Computes derivatives that do not depend on gradients, for all steps of a run at once."""
         return
 
     def gate_stacks(self) -> list[Array]:
-        """The gates of neighbouring steps of equally many sequences, (gates, steps, units, n)."""
+        """The gates of the steps of each run, (gates, steps, units, n)."""
         gates = self.rows // self.units
         return [
             stack.reshape(len(stack), gates, self.units, -1).swapaxes(0, 1)
