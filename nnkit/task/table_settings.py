@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nnkit.data.sources.csv import Csv
-from nnkit.data.tables.dates import DateOrder, default_parts
+from nnkit.data.tables.dates import DateOrder, default_parts, no_dates
 from nnkit.data.tables.detection import detect_dialect
 from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
@@ -81,6 +81,8 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
             table = chosen.source().read_everything()
     labels = [_label(table, name) for name in options.labels] or [_last_column(table)]
     if _mark_missing(table, labels, chosen):
+        table = chosen.source().read_everything()
+    if _mark_no_dates(table, labels, chosen):
         table = chosen.source().read_everything()
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     if len(labels) == 1:
@@ -243,6 +245,28 @@ def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
         count = f"{profile.marked:,} of {profile.present:,}"
         reason = f"{column_called(profile.name)}: {count} cells are {text}, far from all others"
         chosen.add("also_missing", text, reason)
+        found = True
+    return found
+
+
+def _mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
+    """Lists the few words between dates as missing values; says whether there are any."""
+    found = False
+    for i, column in table.columns.items():
+        words = column.words
+        if i in labels or column.numbers or column.too_many or len(words) <= FEW_NUMBERS:
+            continue
+        others = no_dates(words)
+        few = len(others) <= min(MOST_EXCEPTIONS, (1 - MOSTLY) * len(words))
+        if not others or not few or not _words_elsewhere(table, i).isdisjoint(others):
+            continue
+        line = table.lines.of(table.first(i, words.index(others[0])))
+        reason = (
+            f"{column_called(table.names[i])}: {len(words) - len(others):,} of {len(words):,} "
+            f"different cells are dates, but line {line} holds '{others[0]}'"
+        )
+        for word in others:
+            chosen.add("also_missing", word, reason)
         found = True
     return found
 
@@ -444,12 +468,7 @@ def _exceptions_are_missing(
     """Lists texts between numbers as missing values, or leaves out the column or the rows."""
     texts = [odd.text for odd in profile.odd]
     reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
-    elsewhere = {
-        word
-        for i, column in table.columns.items()
-        if table.names[i] != profile.name and not column.numbers
-        for word in column.words
-    }
+    elsewhere = _words_elsewhere(table, table.index(profile.name))
     if len(texts) > MOST_EXCEPTIONS or profile.odd_cells > profile.numbers:
         chosen.add("ignore", profile.name, reason)
     elif elsewhere.isdisjoint(texts):
@@ -460,3 +479,13 @@ def _exceptions_are_missing(
             chosen.add("leave_out", table.lines.of(odd.row), reason)
     else:
         chosen.add("ignore", profile.name, reason)
+
+
+def _words_elsewhere(table: ParsedTable, index: int) -> set[str]:
+    """The words of the columns of words, but for one column."""
+    return {
+        word
+        for i, column in table.columns.items()
+        if i != index and not column.numbers
+        for word in column.words
+    }
