@@ -81,7 +81,7 @@ def predict(
 
     Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
     any size, dark on light or light on dark, in several lines. For tables, arrays and texts, the
-    most recent run that was trained on such data is used.
+    most recent run that was trained on such data is used; of tables, one whose columns are there.
 
     For texts there is exactly one line of output for each line of input; a blank line gives an
     empty line, and so does a line that cannot be read.

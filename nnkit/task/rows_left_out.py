@@ -19,6 +19,8 @@ from nnkit.task.chosen_settings import TableSettings
 TOTALS = re.compile(
     r"(grand |sub)?totals?|sum|sums|average|mean|avg|summe|gesamt|insgesamt", re.IGNORECASE
 )
+# Within the name of a row, such as `Total of March` or `Tagessumme`.
+SUBTOTALS = re.compile(r"\b(sub)?totals?\b|\bsums?\b|summe\b|\b(ins)?gesamt\b", re.IGNORECASE)
 RULE = re.compile(r"(?:[^\w\s]|_){2,}")
 MOST_BROKEN = 20  # rows with another number of cells, or remarks, that are left out …
 FRACTION_BROKEN = 0.05  # … and at most this fraction of all rows
@@ -51,6 +53,7 @@ def leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
     _units(table, chosen)
     _remarks(table, chosen)
     _totals(table, chosen)
+    _subtotals(table, chosen)
     return len(chosen.settings.get("leave_out", ())) > before
 
 
@@ -155,9 +158,31 @@ def _totals(table: ParsedTable, chosen: TableSettings) -> None:
     for i in range(len(table.names)):
         column = table.columns[i]
         texts = [odd.text for odd in column.odd if odd.row == last]
-        if column.codes is not None and (code := int(np.asarray(column.codes)[last])) >= 0:
+        code = -1 if column.codes is None else int(np.asarray(column.codes)[last])
+        if code >= 0 and column.counts[code] == 1:
             texts.append(column.words[code])
         for found in texts:
             if TOTALS.fullmatch(found) and last:
                 line = table.lines.of(last)
                 chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
+
+
+def _subtotals(table: ParsedTable, chosen: TableSettings) -> None:
+    """Leaves out totals between rows, such as those of days, in which most cells are empty."""
+    names = {
+        text
+        for column in table.columns.values()
+        for text in (*column.words, *(odd.text for odd in column.odd))
+        if SUBTOTALS.search(text)
+    }
+    if not names:
+        return
+    mark, found = chosen.source().dialect.delimiter.encode(), {}
+    for number, line in _lines(table, chosen):
+        cells = [cell.strip(b" \"'") for cell in line.split(mark)]
+        text = next(filter(None, cells), b"").decode(errors="replace")
+        if text in names and cells.count(b"") > len(cells) / 2:
+            found[number] = text
+    if len(found) <= FRACTION_BROKEN * table.rows:
+        for number, text in found.items():
+            chosen.add("leave_out", number, f"'{shortened(text)}' is a total")

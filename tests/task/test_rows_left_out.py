@@ -132,3 +132,17 @@ def test_a_footer_below_texts_needs_no_setting(tmp_path: Path) -> None:
     rows = lines_of([f"{i}" for i in range(ROWS)], texts)
     chosen = choose(tmp_path, ["id,text,y", *rows, "Exported by a device,,"])
     assert chosen.texts == "text"
+
+
+def test_totals_between_rows(tmp_path: Path) -> None:
+    """As of each day; a total in most of whose cells are values is a sample."""
+    days = [f"2024-01-{i % 28 + 1:02}" for i in range(ROWS)]
+    numbers = [f"{i}.5" for i in range(ROWS)]
+    rows = lines_of(days, numbers, ["total", "part"] * (ROWS // 2), numbers)
+    subtotal = "Daily total,812.5,,,"
+    chosen = choose(
+        tmp_path, ["day,b,part,x,y", *rows[:50], subtotal, *rows[50:], subtotal, rows[0]]
+    )
+    assert chosen.settings["leave_out"] == [52, ROWS + 3]
+    assert chosen.reasons["leave_out", "52"] == "'Daily total' is a total"
+    assert "day" in chosen.settings["dates"]

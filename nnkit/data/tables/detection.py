@@ -79,11 +79,12 @@ def detect_dialect(
         remarks["delimiter"] = f"cells are separated by {NAMES.get(found, found)}"
     skip += above
     rows = [row for row in _rows(lines[skip:], found, quote) if row]
-    if header is not False and _names_groups(rows):
-        skip += _lines_above(lines[skip:], 1, found, quote)
-        group = next(filter(None, rows.pop(0)))
-        groups = f"line {skip} names groups of columns, such as '{shortened(group)}'"
-        remarks["skip_rows"] = "; ".join(filter(None, (remarks.get("skip_rows"), groups)))
+    if header is not False and (unnamed := _rows_above_names(rows)):
+        skip += _lines_of(lines[skip:], unnamed, found, quote)
+        begin = shortened(next(filter(None, rows[unnamed - 1])))
+        of_names = f"line {skip}, which begins with '{begin}', is above the names of the columns"
+        remarks["skip_rows"] = "; ".join(filter(None, (remarks.get("skip_rows"), of_names)))
+        rows = rows[unnamed:]
     dialect = Dialect(found, quote, encoding, skip_rows=skip)
     if header is None:
         header = not _begins_with_data(rows)
@@ -196,6 +197,14 @@ def _lines_above(lines: Sequence[str], rows: int, delimiter: str, quote: str) ->
     return reader.line_num
 
 
+def _lines_of(lines: Sequence[str], rows: int, delimiter: str, quote: str) -> int:
+    """The number of lines that a number of rows at the beginning take, blank lines among them."""
+    reader = _reader(lines, delimiter, quote)
+    for _ in range(rows):
+        next(filter(None, reader))
+    return int(reader.line_num)
+
+
 def _reader(lines: Sequence[str], delimiter: str, quote: str) -> Any:
     return csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
 
@@ -238,22 +247,26 @@ def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
     return like > 0 and not unlike and not _count_up(first)
 
 
-def _names_groups(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names groups of columns, and the second one the columns.
+def _rows_above_names(rows: Sequence[Sequence[str]]) -> int:
+    """The number of rows above the one that names the columns, which have gaps or repeat a name.
 
-    As in spreadsheets, the name of a group is in the first cell of it, or repeated in each. The
-    names of the columns all differ, and there are numbers below some of them.
+    In spreadsheets, they name groups of columns, in the first cell of each or in all of them, or
+    tell where the table is from. The names of the columns all differ, and there are numbers below
+    some of them.
     """
-    if len(rows) < 4:
-        return False
-    groups, names, *below = rows
-    is_grouped = "" in groups[1:] or len(set(groups)) < len(groups)
-    if not is_grouped or len(set(names)) < len(names) or not all(names):
-        return False
-    whole = [row for row in below if len(row) == len(names)]
-    return not any(map(_is_number, names)) and any(
-        sum(map(_is_number, column)) >= ENOUGH * len(whole) for column in zip(*whole, strict=True)
-    )
+    for above, names in enumerate(rows[: MOST_ABOVE + 1]):
+        if not all(names[1:]) or len(set(names)) < len(names):
+            continue
+        below = [row for row in rows[above + 1 :] if len(row) == len(names)]
+        are_values = not all(names) or any(c in MISSING or _is_number(c) for c in names)
+        is_header = not are_values and len(below) > 1
+        return above * (is_header and any(map(_are_numbers, zip(*below, strict=True))))
+    return 0
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether most cells are numbers."""
+    return sum(map(_is_number, cells)) >= ENOUGH * len(cells)
 
 
 def _count_up(names: Sequence[str]) -> bool:

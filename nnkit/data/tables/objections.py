@@ -149,6 +149,8 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
         verb = "has no values" if len(empty) == 1 else "have no values"
         yield f"{_columns(empty)} {verb}; {_ignore(empty)}"
     for profile in profiles:
+        if profile.kind is Kind.WORDS:
+            yield from case_notices(table, profile)
         if profile.kind is Kind.WORDS and profile.numbers:
             yield f"column '{profile.name}' is read as words: {exceptions(table, profile)}"
         elif profile.kind is Kind.WORDS and begins_like_numbers(profile):
@@ -165,6 +167,20 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
                 f"column '{profile.name}' holds dates, which are read as {profile.distinct} "
                 "words; data.source.dates makes numbers of them"
             )
+
+
+def case_notices(table: ParsedTable, profile: ColumnProfile) -> Iterator[str]:
+    """Yields a message if words differ in case only, and so are taken for different ones."""
+    spellings: dict[str, list[str]] = {}
+    for word in table.columns[table.index(profile.name)].words:
+        spellings.setdefault(word.casefold(), []).append(word)
+    alike = [f"'{same[0]}' and '{same[1]}'" for same in spellings.values() if len(same) > 1]
+    if alike:
+        more = f", and {len(alike) - 1} other{'s' * (len(alike) > 2)}," * (len(alike) > 1)
+        yield (
+            f"column '{profile.name}': {alike[0]}{more} differ in upper and lower case only, and "
+            "are different words; write them alike in the file if they mean the same"
+        )
 
 
 def marker_notice(profile: ColumnProfile, profiles: Iterable[ColumnProfile]) -> str | None:

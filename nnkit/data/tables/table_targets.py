@@ -11,7 +11,7 @@ from nnkit.data.missing_targets import MissingTargetsInMemory
 from nnkit.data.tables.conversion import numbers
 from nnkit.data.tables.kinds import ColumnProfile
 from nnkit.data.tables.labels import could_be_classes, merged_spellings
-from nnkit.data.tables.objections import marker_notice
+from nnkit.data.tables.objections import case_notices, marker_notice
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
 
@@ -81,8 +81,9 @@ def label_notices(
         is_classification: whether it is taken for classes.
         is_decided: whether a setting says so.
     """
-    found = merged_spellings(table, label) if is_classification else []
-    profile = profiles[label]
+    profile, found = profiles[label], list[str]()
+    if is_classification:
+        found += [*merged_spellings(table, label), *case_notices(table, profile)]
     notice = marker_notice(profile, profiles.values())
     if not is_classification and notice is not None:
         found.append(notice)

@@ -54,10 +54,12 @@ PLAIN = f"x,n,y\n{ROWS}"
         (PLAIN.encode("utf-8-sig"), {}),
         (f"Size,,Colour\n{GROUPED}", {"skip_rows": 1}),
         (f"Report,,\nSize,,Colour\n{GROUPED}", {"skip_rows": 2}),
+        (f"Report,7,\nof,1.5.2024,\n\n{GROUPED}", {"skip_rows": 2}),
         (f"Size,Size,Colour\n{GROUPED}", {"skip_rows": 1}),
         (f"Size,Weight,Colour\n{GROUPED}", {}),  # of which the first row may be of units
         (f",size,colour\n{GROUPED}", {}),
         ("a,,b\n" + "1,x,red\n2,y,blue\n" * 9, {}),
+        ("a,,b\nx,NA,red\n" + "u,1,blue\nv,2,red\n" * 9, {}),
         ("a,,b\n" + "u,x,red\nv,y,blue\n" * 9, {}),
     ],
 )

@@ -249,3 +249,13 @@ def test_a_number_that_may_mean_a_missing_value(other: str, remedy: str, tmp_pat
     (notice,) = Csv(path=str(tmp_path / "t.csv")).load().notices
     assert "column 'a': 13 of 40 cells are 9, far from all others" in notice
     assert remedy in notice
+
+
+def test_words_that_differ_in_case_only_are_named(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{('EU', 'US', 'Eu')[i % 3]},{i}.5,{('Yes', 'no', 'yes')[i % 3]}\n" for i in range(30)
+    )
+    (tmp_path / "t.csv").write_text(f"region,b,y\n{rows}")
+    column, label = Csv(path=str(tmp_path / "t.csv")).load().notices
+    assert column.startswith("column 'region': 'EU' and 'Eu' differ in upper and lower case only")
+    assert label.startswith("column 'y': 'Yes' and 'yes' differ")
