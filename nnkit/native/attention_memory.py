@@ -97,7 +97,7 @@ def bound_feeding(
     empty: Empty,
     training: bool,
 ) -> FeedingStructure:
-    """What feeds an output of `units` numbers to the next step, with its buffers.
+    """The parameters and buffers that feed an output of `units` numbers to the next step.
 
     Args:
         feeding: the parameters.

@@ -21,6 +21,7 @@ from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.seq2seq.training_programs import PairSize, ProgramBinder, TrainingPrograms
 from nnkit.nn.step_state import StepState
 
+Source = tuple[EncoderMemory, NetworkState]  # what an encoder read, and the decoder's first state
 ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
 
 
@@ -124,15 +125,28 @@ class Seq2SeqNetwork:
         """The symbols before each of the target sequences T (T, N)."""
         return np.concatenate([np.full_like(T[:1], self.start_symbol), T[:-1]])
 
-    def _given(self, T: Array, now: Pass, memory: EncoderMemory, first: NetworkState) -> Array:
-        """The symbols before those of the targets T (T, N) in training, in part the decoder's."""
+    def _read(self, X: Array, now: Pass) -> Source:
+        """Returns the outputs of the encoder for sources X, and the decoder's first state."""
+        return self.encoder(X).forward(without_padding(X, now), now)
+
+    def _given(self, T: Array, now: Pass, read: Callable[[], Source]) -> Array:
+        """The symbols before those of the targets T (T, N) in training, in part the decoder's.
+
+        Args:
+            T: the targets.
+            now: the current pass.
+            read: gives what the encoder has read, if the decoder writes any symbol itself.
+        """
         symbols = self.delayed(T)
         if self.forcing is None:
             return symbols
         own = ~self.forcing.draw(T, now, self.seed)[1:]
-        state = StepState(first, memory)
         positions = np.flatnonzero(own.any(axis=1))
-        for t in range(positions[-1] + 1 if len(positions) else 0):
+        if not len(positions):
+            return symbols
+        memory, first = read()
+        state = StepState(first, memory)
+        for t in range(positions[-1] + 1):
             logs, _, state = self.step(state, symbols[t])
             np.copyto(symbols[t + 1], np.argmax(logs, axis=0), where=own[t], casting="same_kind")
         return symbols
@@ -153,7 +167,8 @@ class Seq2SeqNetwork:
         """
         programs = self._trained_by_programs(X, T, now)
         if programs is not None:
-            return programs.loss_and_gradient(X, self.delayed(T), T, now, weights, share)
+            symbols = self._given(T, now, lambda: self._read(X, now))
+            return programs.loss_and_gradient(X, symbols, T, now, weights, share)
         loss = self.training_loss(X, T, now, weights, share)
         self.backward(self.dY, now)
         return loss * share
@@ -162,7 +177,7 @@ class Seq2SeqNetwork:
         """The compiled kernels for a batch; None if they do not know the network, or are slower."""
         known = self._programs
         size = PairSize(X.shape[-1], X.shape[-2], T.shape[0])
-        if known is None or self.forcing is not None or now.observer is not None:
+        if known is None or now.observer is not None:
             return None
         return self._bound.get(size, partial(known.bind, size)) if known.suits(size) else None
 
@@ -173,12 +188,11 @@ class Seq2SeqNetwork:
 
         Arguments are those of `loss_and_gradient`; the gradient is multiplied by `share`.
         """
-        encoder = self.encoder(X)
-        memory, first = encoder.forward(without_padding(X, now), now)
+        memory, first = read = self._read(X, now)
         of_decoder = _of_decoder(now, memory, States(first))
         decoder = self.decoder(T.shape[1], T.shape[0])
-        self._open = _OpenPass(encoder, decoder, of_decoder)
-        symbols = self._given(T, now, memory, first)
+        self._open = _OpenPass(self.encoder(X), decoder, of_decoder)
+        symbols = self._given(T, now, lambda: read)
         loss = decoder.training_loss(symbols, T, of_decoder, weights, share)
         self.dY = decoder.dY
         return loss
@@ -208,7 +222,7 @@ class Seq2SeqNetwork:
 
         Arguments are those of `loss_and_gradient`.
         """
-        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        memory, first = self._read(X, now)
         decoder = self.decoder(T.shape[1], T.shape[0])
         return decoder.evaluate(
             self.delayed(T), T, weights, _of_decoder(now, memory, States(first))
@@ -217,7 +231,7 @@ class Seq2SeqNetwork:
     def begin(self, X: Array, lengths: Array | None) -> StepState:
         """The state of a decoder that has read the sources X (…, T, N), of these lengths (N,)."""
         now = INFERENCE._replace(lengths=lengths)
-        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        memory, first = self._read(X, now)
         # Copies, because the output of the bridge is a buffer of this network.
         own = {name: [vector.copy() for vector in state] for name, state in first.items()}
         return StepState(own, memory)
@@ -247,7 +261,7 @@ class Seq2SeqNetwork:
         search = NonfiniteSearch()
         search.output("the input", X)
         observed = now._replace(observer=search)
-        memory, first = self.encoder(X).forward(without_padding(X, now), observed)
+        memory, first = self._read(X, observed)
         decoder = self.decoder(T.shape[1], T.shape[0])
         decoder.forward(self.delayed(T), _of_decoder(observed, memory, States(first)))
         return search.found
