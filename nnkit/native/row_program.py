@@ -38,8 +38,9 @@ class RowProgram(Program):
         samples: int,
         buffers: Allocator,
         threads: int,
+        training: bool,
     ) -> None:
-        """Binds the layers to buffers for training.
+        """Binds the layers to buffers.
 
         Args:
             library: the compiled kernels.
@@ -49,13 +50,17 @@ class RowProgram(Program):
             samples: the number of samples of the largest batch, N.
             buffers: allocates the buffers.
             threads: the number of threads.
+            training: whether gradients are computed.
         """
-        super().__init__(library, layers, loss or NO_LOSS, *vectors, samples, buffers, threads)
+        super().__init__(
+            library, layers, loss or NO_LOSS, *vectors, samples, buffers, threads, training
+        )
+        self._training = training
         self.states: Mapping[int, Sequence[DirectionStates]] = {
             place: each.states for place, each in enumerate(self._bound) if each.states
         }
         self.gradient_of_output = self._bound[-1].gradient
-        self._walk = library.function("walk", self.bits, None, c_void_p, c_int64, c_int64)
+        self._walk = library.function("walk", self.bits, None, c_void_p, *[c_int64] * 3)
 
     def reads(self, encoder: RowProgram) -> None:
         """Lets the attention of this program, a decoder, read the outputs of an encoder."""
@@ -68,13 +73,23 @@ class RowProgram(Program):
         self._input = X  # kept alive
         self.structure.input, self.structure.input_row = X.ctypes.data, X.shape[1]
 
-    def run(self, samples: int) -> None:
-        """Computes the outputs of a batch in training."""
-        self._walk(self._address, samples, False)
+    def run(self, samples: int) -> Array:
+        """The outputs of a batch, (rows, outputs); the next call overwrites them."""
+        self._walk(self._address, samples, self._training, False)
+        return self.outputs[: self._rows(samples)]
 
     def run_back(self, samples: int) -> None:
         """Computes the gradients of the parameters from `gradient_of_output`."""
-        self._walk(self._address, samples, True)
+        self._walk(self._address, samples, True, True)
+
+    def loss_and_outputs(
+        self, samples: int, classes: Array, weights: Array | None
+    ) -> tuple[float, Array]:
+        """The mean loss of the classes of rows, outside training, and the outputs."""
+        self._take_targets(classes, weights)
+        self.structure.share = 1.0
+        loss = self._evaluate(self._address, samples)
+        return loss, self.outputs[: self._rows(samples)]
 
     def loss_and_gradient(
         self, samples: int, classes: Array, weights: Array | None, share: float

@@ -17,8 +17,8 @@ from nnkit.nn.recurrent.states import States
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.decoder_start import NetworkState
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
+from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, PairSize, Seq2SeqPrograms
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
-from nnkit.nn.seq2seq.training_programs import PairSize, ProgramBinder, TrainingPrograms
 from nnkit.nn.step_state import StepState
 
 Source = tuple[EncoderMemory, NetworkState]  # what an encoder read, and the decoder's first state
@@ -62,7 +62,7 @@ class Seq2SeqNetwork:
         start_symbol: int,
         forcing: TeacherForcing | None,
         seed: int,
-        programs: ProgramBinder | None = None,
+        bind_programs: BindPrograms | None = None,
     ) -> None:
         """Makes a network without buffers.
 
@@ -73,11 +73,11 @@ class Seq2SeqNetwork:
             start_symbol: the number of the symbol before the first.
             forcing: the probability of the target's symbols in training; None for always.
             seed: the seed of its draws.
-            programs: binds the compiled kernels that train the whole network; None if they do not
-                know it.
+            bind_programs: binds the compiled kernels that run the whole network; None if they do
+                not know it.
         """
-        self._programs = programs
-        self._bound: Arena[PairSize, TrainingPrograms] = Arena()
+        self._bind_programs = bind_programs
+        self._programs: Arena[PairSize, Seq2SeqPrograms] = Arena()
         self._bind_encoder, self._bind_decoder = bind_encoder, bind_decoder
         self._bind_step = bind_step
         self.start_symbol, self.forcing, self.seed = start_symbol, forcing, seed
@@ -102,9 +102,9 @@ class Seq2SeqNetwork:
             target_positions: those of the longest target.
         """
         size = PairSize(samples, positions, target_positions)
-        if self._programs is not None and self._programs.suits(size):
-            self._bound.get(size, partial(self._programs.bind, size))
-            return self._bound.nbytes
+        if self._bind_programs is not None:
+            self._programs.get(size, partial(self._bind_programs, size))
+            return self._programs.nbytes
         self._encoder(Size(samples, positions))
         self.decoder(samples, target_positions)
         return self._encoders.nbytes + self._decoders.nbytes
@@ -165,7 +165,7 @@ class Seq2SeqNetwork:
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch.
         """
-        programs = self._trained_by_programs(X, T, now)
+        programs = self._programs_for(X, T, now)
         if programs is not None:
             symbols = self._given(T, now, lambda: self._read(X, now))
             return programs.loss_and_gradient(X, symbols, T, now, weights, share)
@@ -173,13 +173,12 @@ class Seq2SeqNetwork:
         self.backward(self.dY, now)
         return loss * share
 
-    def _trained_by_programs(self, X: Array, T: Array, now: Pass) -> TrainingPrograms | None:
-        """The compiled kernels for a batch; None if they do not know the network, or are slower."""
-        known = self._programs
-        size = PairSize(X.shape[-1], X.shape[-2], T.shape[0])
-        if known is None or now.observer is not None:
+    def _programs_for(self, X: Array, T: Array, now: Pass) -> Seq2SeqPrograms | None:
+        """The compiled kernels for a batch; None if they do not know the network or the pass."""
+        if self._bind_programs is None or now.observer is not None:
             return None
-        return self._bound.get(size, partial(known.bind, size)) if known.suits(size) else None
+        size = PairSize(X.shape[-1], X.shape[-2], T.shape[0])
+        return self._programs.get(size, partial(self._bind_programs, size))
 
     def training_loss(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -222,6 +221,9 @@ class Seq2SeqNetwork:
 
         Arguments are those of `loss_and_gradient`.
         """
+        programs = self._programs_for(X, T, now)
+        if programs is not None:
+            return programs.evaluate(X, self.delayed(T), T, now, weights)
         memory, first = self._read(X, now)
         decoder = self.decoder(T.shape[1], T.shape[0])
         return decoder.evaluate(
