@@ -21,7 +21,8 @@ NO_LOSS = ProgramLoss(LossKind.SQUARED_ERROR)
 class RowProgram(Program):
     """A program whose inputs lie in the rows of steps (`source/sequences.h`).
 
-    `set_steps` says how. A part of a network has no loss: `run` and `run_back` run it.
+    It takes batches of up to the positions that its layers are bound to. A part of a network has no
+    loss: `run` and `run_back` run it.
 
     Attributes:
         states: the states of the directions of each recurrent layer, by its place in the program.
@@ -60,13 +61,26 @@ class RowProgram(Program):
             place: each.states for place, each in enumerate(self._bound) if each.states
         }
         self.gradient_of_output = self._bound[-1].gradient
+        self._memories = [each.contents for each in (x.memory for x in self._layers) if each]
         self._walk = library.function("walk", self.bits, None, c_void_p, *[c_int64] * 3)
 
-    def reads(self, encoder: RowProgram) -> None:
-        """Lets the attention of this program, a decoder, read the outputs of an encoder."""
-        for layer in self._layers:
-            if layer.memory:
-                layer.memory.contents.encoder = encoder._address
+    def read(self, encoder: RowProgram) -> None:
+        """Lets the attention of this program, a decoder, read the encoder's outputs of a batch."""
+        for memory in self._memories:
+            memory.encoder = encoder._address
+            memory.source, memory.positions = encoder.structure.steps, self.structure.steps
+
+    def set_sequences(self, positions: int, starts: Array | None, order: Array | None) -> None:
+        """Sets how the sequences of the next batch lie in rows.
+
+        Args:
+            positions: the positions of the longest sequence, T.
+            starts: the first row of each step, and the number of all rows, (T + 1,), of int64; None
+                if all sequences have the same length.
+            order: the samples from the longest sequence to the shortest, (N,), of int64.
+        """
+        self.positions = self.structure.steps = positions
+        self.set_steps(starts, order)
 
     def set_rows(self, X: Array) -> None:
         """Sets the inputs, (rows, numbers)."""

@@ -13,15 +13,16 @@ from nnkit.nn.layer import Layer
 from nnkit.nn.network import Network, NonfiniteSearch, without_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
-from nnkit.nn.recurrent.states import States
+from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
-from nnkit.nn.seq2seq.decoder_start import NetworkState
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
 from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, PairSize, Seq2SeqPrograms
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.step_state import StepState
 
-Source = tuple[EncoderMemory, NetworkState]  # what an encoder read, and the decoder's first state
+Source = tuple[
+    EncoderMemory, dict[str, LayerState]
+]  # what an encoder read, and the decoder's first state
 ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
 
 
@@ -101,7 +102,7 @@ class Seq2SeqNetwork:
             positions: the positions of the longest source.
             target_positions: those of the longest target.
         """
-        size = PairSize(samples, positions, target_positions)
+        size = PairSize.for_batch(samples, positions, target_positions)
         if self._bind_programs is not None:
             self._programs.get(size, partial(self._bind_programs, size))
             return self._programs.nbytes
@@ -177,7 +178,7 @@ class Seq2SeqNetwork:
         """The compiled kernels for a batch; None if they do not know the network or the pass."""
         if self._bind_programs is None or now.observer is not None:
             return None
-        size = PairSize(X.shape[-1], X.shape[-2], T.shape[0])
+        size = PairSize.for_batch(X.shape[-1], X.shape[-2], len(T))
         return self._programs.get(size, partial(self._bind_programs, size))
 
     def training_loss(

@@ -28,6 +28,8 @@ from nnkit.nn.recurrent.steps import Steps
 from nnkit.nn.seq2seq.decoder_start import RecurrentPlace
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
 
+POSITIONS = 8  # of which sizes are multiples, so that programs need not be bound for each length
+
 
 class PairSize(NamedTuple):
     """The size of a batch: its samples, and the positions of the longest source and target."""
@@ -35,6 +37,14 @@ class PairSize(NamedTuple):
     samples: int
     positions: int
     target_positions: int
+
+    @classmethod
+    def for_batch(cls, samples: int, positions: int, target_positions: int) -> PairSize:
+        """The size to which programs are bound for a batch of such a size."""
+        positions, target_positions = (
+            max(1, -(-count // POSITIONS)) * POSITIONS for count in (positions, target_positions)
+        )
+        return cls(samples, positions, target_positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ class Seq2SeqLayers:
 
 
 class Seq2SeqPrograms:
-    """The programs of an encoder and a decoder, bound to a size, and what is between them.
+    """The programs of an encoder and a decoder, bound to the largest size of their batches.
 
     Inputs, outputs and gradients lie in the rows of steps (`nnkit/nn/recurrent/steps.py`), those of
     the encoder where the decoder's attention reads and writes them. NumPy computes the decoder's
@@ -106,7 +116,7 @@ class Seq2SeqPrograms:
         Args:
             layers: the layers.
             library: the compiled kernels.
-            size: the size of batches.
+            size: the samples of batches, and the most positions.
             binding: the binding of the whole network.
             vectors: all parameters, their gradients, and the running state.
         """
@@ -135,7 +145,6 @@ class Seq2SeqPrograms:
 
         self.encoder = program([layer.at(size.positions) for layer in own_encoder], None)
         self.decoder = program([_of_decoder(layer, size) for layer in own_decoder], loss)
-        self.decoder.reads(self.encoder)
         self.attends = any(layer.memory is not None for layer in own_decoder)
         self.encoder_states = _states(self.encoder, self.start.encoder, binding)
         self.decoder_states = _states(self.decoder, self.start.decoder, binding)
@@ -195,7 +204,8 @@ class Seq2SeqPrograms:
     ) -> tuple[Array, Array | None]:
         """Prepares the decoder for a batch; returns the classes and the weights of its rows."""
         self._read(X, now)
-        steps = self._begin(self.decoder, self.size.target_positions, now.target_lengths, now)
+        steps = self._begin(self.decoder, len(T), now.target_lengths, now)
+        self.decoder.read(self.encoder)
         self._start(steps, now)
         self.places = positions, columns = steps.places
         self.decoder.set_rows(_rows(symbols, steps, self.decoder))
@@ -206,13 +216,14 @@ class Seq2SeqPrograms:
     ) -> Steps:
         """Prepares a program for the sequences and the draws of a pass."""
         steps = Steps(positions, self.size.samples, lengths)
-        program.set_steps(None if lengths is None else steps.starts, steps.order)
+        starts = None if lengths is None else steps.starts
+        program.set_sequences(positions, starts, steps.order)
         program.set_draws(now.key, now.before, now.after)
         return steps
 
     def _read(self, X: Array, now: Pass) -> None:
         """Computes the encoder's outputs and last states."""
-        steps = self._begin(self.encoder, self.size.positions, now.lengths, now)
+        steps = self._begin(self.encoder, X.shape[-2], now.lengths, now)
         self.encoder.set_rows(_rows(X, steps, self.encoder))
         for states in self.encoder_states.values():
             states.begin(steps, None)

@@ -102,7 +102,7 @@ def bound(
     """The programs of a model, on that many threads."""
     layers = Seq2SeqLayers.of(model.parts, model.layout, model.state_layout, model.loss, model.seed)
     assert layers is not None
-    size = PairSize(SAMPLES, LENGTH, TARGET_LENGTH)
+    size = PairSize(SAMPLES, LENGTH + 3, TARGET_LENGTH + 9)  # larger than batches
     whole = model._whole_binding(
         model.input_form.at((LENGTH,)), SAMPLES, buffers or Buffers(), model.grads, training
     )
