@@ -97,7 +97,7 @@ def bound_feeding(
     empty: Empty,
     training: bool,
 ) -> FeedingStructure:
-    """The buffers that feed an output of `units` numbers to the next step.
+    """The parameters and buffers that feed an output of `units` numbers to the next step.
 
     Args:
         feeding: the parameters.

@@ -148,7 +148,7 @@ class RecurrentSweep:
         self._address = addressof(self.structure)
         self._paces = PaceStructure(), PaceStructure()  # forward and backward
         bits = 8 * dtype.itemsize
-        self._walk = library.function("walk", bits, None, c_void_p, c_int64, c_int64)
+        self._walk = library.function("walk", bits, None, c_void_p, *[c_int64] * 3)
 
     def _empty(self, *shape: int) -> Array:
         array = self._buffers.empty(shape, self._dtype)
@@ -193,4 +193,4 @@ class RecurrentSweep:
 
     def _run(self, is_backward: bool) -> None:
         self.structure.pace = pointer(self._paces[is_backward])
-        self._walk(self._address, self.samples, is_backward)
+        self._walk(self._address, self.samples, True, is_backward)

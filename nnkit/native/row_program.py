@@ -22,7 +22,8 @@ NO_LOSS = ProgramLoss(LossKind.SQUARED_ERROR)
 class RowProgram(Program):
     """A program whose inputs lie in the rows of steps (`source/sequences.h`).
 
-    `set_steps` says how. A part of a network has no loss: `run` and `run_back` run it.
+    It takes batches of up to the positions that its layers are bound to. A part of a network has no
+    loss: `run` and `run_back` run it.
 
     Attributes:
         states: the states of the directions of each recurrent layer, by its place in the program.
@@ -39,8 +40,9 @@ class RowProgram(Program):
         samples: int,
         buffers: Allocator,
         threads: int,
+        training: bool,
     ) -> None:
-        """Binds the layers to buffers for training.
+        """Binds the layers to buffers.
 
         Args:
             library: the compiled kernels.
@@ -50,32 +52,59 @@ class RowProgram(Program):
             samples: the number of samples of the largest batch, N.
             buffers: allocates the buffers.
             threads: the number of threads.
+            training: whether gradients are computed.
         """
-        super().__init__(library, layers, loss or NO_LOSS, *vectors, samples, buffers, threads)
+        super().__init__(
+            library, layers, loss or NO_LOSS, *vectors, samples, buffers, threads, training
+        )
+        self._training = training
         self.states: Mapping[int, Sequence[DirectionStates]] = {
             place: each.states for place, each in enumerate(self._bound) if each.states
         }
         self.gradient_of_output = self._bound[-1].gradient
-        self._walk = library.function("walk", self.bits, None, c_void_p, c_int64, c_int64)
+        self._memories = [each.contents for each in (x.memory for x in self._layers) if each]
+        self._walk = library.function("walk", self.bits, None, c_void_p, *[c_int64] * 3)
 
-    def reads(self, encoder: RowProgram) -> None:
-        """Lets the attention of this program, a decoder, read the outputs of an encoder."""
-        for layer in self._layers:
-            if layer.memory:
-                layer.memory.contents.encoder = encoder._address
+    def read(self, encoder: RowProgram) -> None:
+        """Lets the attention of this program, a decoder, read the encoder's outputs of a batch."""
+        for memory in self._memories:
+            memory.encoder = encoder._address
+            memory.source, memory.positions = encoder.structure.steps, self.structure.steps
+
+    def set_sequences(self, positions: int, starts: Array | None, order: Array | None) -> None:
+        """Sets how the sequences of the next batch lie in rows.
+
+        Args:
+            positions: the positions of the longest sequence, T.
+            starts: the first row of each step, and the number of all rows, (T + 1,), of int64; None
+                if all sequences have the same length.
+            order: the samples from the longest sequence to the shortest, (N,), of int64.
+        """
+        self.positions = self.structure.steps = positions
+        self.set_steps(starts, order)
 
     def set_rows(self, X: Array) -> None:
         """Sets the inputs, (rows, numbers)."""
         self._input = X  # kept alive
         self.structure.input, self.structure.input_row = X.ctypes.data, X.shape[1]
 
-    def run(self, samples: int) -> None:
-        """Computes the outputs of a batch in training."""
-        self._walk(self._address, samples, False)
+    def run(self, samples: int) -> Array:
+        """The outputs of a batch, (rows, outputs); the next call overwrites them."""
+        self._walk(self._address, samples, self._training, False)
+        return self.outputs[: self._rows(samples)]
 
     def run_back(self, samples: int) -> None:
         """Computes the gradients of the parameters from `gradient_of_output`."""
-        self._walk(self._address, samples, True)
+        self._walk(self._address, samples, True, True)
+
+    def loss_and_outputs(
+        self, samples: int, classes: Array, weights: Array | None
+    ) -> tuple[float, Array]:
+        """The mean loss of the classes of rows, outside training, and the outputs."""
+        self._take_targets(classes, weights)
+        self.structure.share = 1.0
+        loss = self._evaluate(self._address, samples)
+        return loss, self.outputs[: self._rows(samples)]
 
     def loss_and_gradient(
         self, samples: int, classes: Array, weights: Array | None, share: float

@@ -76,8 +76,8 @@ def program_layers(
 
 def layers_in_rows(
     stages: Sequence[Stage], layout: Layout, state: Layout, seed: int
-) -> tuple[ProgramLayer, ...] | None:
-    """The layers of a chain over sequences in training, from and to the rows of their steps.
+) -> Layers | None:
+    """The layers of a chain over sequences, from and to the rows of their steps.
 
     Arguments are those of `program_layers`. The caller gives the states before the sequences. None
     if the kernels lack a layer.
@@ -88,7 +88,8 @@ def layers_in_rows(
     found = translation.layers
     if any(layer.positions is None for layer in found):
         return None
-    return tuple(replace(x, is_given_states=bool(x.recurrences)) for x in found)
+    found = [replace(layer, is_given_states=bool(layer.recurrences)) for layer in found]
+    return Layers(tuple(found), tuple(_outside_training(found)))
 
 
 def _outside_training(layers: Sequence[ProgramLayer]) -> list[ProgramLayer]:

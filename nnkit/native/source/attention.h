@@ -32,16 +32,21 @@ INLINE const struct layer *encoder_output(const struct memory *m) {
 }
 
 /* The place among the encoder's rows of a step of the sample in the n-th rows of the decoder's. */
-INLINE int64_t slot_in_encoder(const struct pass *pass, const struct memory *m, int64_t n) {
+SINGLE int64_t slot_in_encoder(const struct pass *pass, const struct memory *m, int64_t n) {
     int64_t sample = sample_of_row(pass, n);
     return m->encoder->starts ? m->encoder->slots[sample] : sample;
 }
 
 /* The steps that have an n-th row: the length of its sequence. */
-INLINE int64_t length_of_row(const struct pass *pass, int64_t n) {
+SINGLE int64_t length_of_row(const struct pass *pass, int64_t n) {
     int64_t t = 0;
     while (t < pass->program->steps && n < rows_of_step(pass, t)) t++;
     return t;
+}
+
+/* Writes numbers, times a factor. */
+SINGLE void scale_rows(const real *from, int64_t count, real factor, real *to) {
+    for (int64_t i = 0; i < count; i += LANES) store(to + i, load(from + i) * factor);
 }
 
 /* Copies the outputs of the encoder for the sequence in the n-th rows, and computes their keys. */
@@ -61,9 +66,7 @@ SINGLE void read_source(const struct pass *pass, const struct memory *m, int64_t
     if (m->weights >= 0)
         dense_forward(
             length, m->channels, 0, m->states, params_at(pass, m->weights), 0, H, row, K, key_row);
-    else
-        for (int64_t i = 0; i < length * row; i += LANES)
-            store(K + i, load(H + i) * (real)m->scale);
+    else scale_rows(H, length * row, (real)m->scale, K);
 }
 
 /* Σ_u B[j][u] x[u] of each row of B; these and x are readable up to the end of their last vector,
@@ -148,9 +151,7 @@ SINGLE void source_gradients(
         product(
             m->states, dK, 1, key_row, params_at(pass, m->weights), channels, channels, 0, length,
             &to);
-    else
-        for (int64_t i = 0; i < length * row; i += LANES)
-            store(dH + i, load(dK + i) * (real)m->scale);
+    else scale_rows(dK, length * row, (real)m->scale, dH);
     multiply(
         steps, scores_at(m, m->scores, n, 0), to_next, 1, dC, row, dH, row, length, channels, 1);
     struct pass of_encoder = encoder_pass(pass, m);
@@ -162,7 +163,7 @@ SINGLE void source_gradients(
 }
 
 /* dW_a = Σ dE/dk hᵀ over the positions of all sources. */
-static void score_weights(
+SINGLE void score_weights(
     const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
     const struct memory *m = l->memory;
     if (m->weights < 0) return;

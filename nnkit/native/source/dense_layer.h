@@ -57,7 +57,7 @@ static void dense_layer_inputs(const struct pass *pass, const struct layer *l, s
 }
 
 /* dW = Σ dZ xᵀ over rows, or the update of weights at a place, for units `first` to `end`. */
-static void weights_of_rows(
+SINGLE void weights_of_rows(
     const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t place,
     int64_t count, const real *dZ, int64_t row, struct rows X, int64_t inputs, int64_t first,
     int64_t end) {
@@ -72,7 +72,7 @@ static void weights_of_rows(
 }
 
 /* db = Σ dZ, likewise. */
-static void biases_of_rows(
+SINGLE void biases_of_rows(
     const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t place,
     int64_t count, const real *dZ, int64_t row, int64_t first, int64_t end) {
     const struct program *p = pass->program;

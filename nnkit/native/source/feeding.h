@@ -9,12 +9,16 @@
 #define NNKIT_FEEDING_H
 
 #include "attention.h"
-
-static const struct layer COMBINED = {.activation = ACTIVATION_TANH, .a = 1, .b = 1};
+#include "gate_functions.h"
 
 /* The numbers of [c; s]. */
 INLINE int64_t joined_numbers(const struct layer *l) {
     return l->memory->channels + l->memory->states;
+}
+
+/* The rows of the step that follows. */
+SINGLE int64_t rows_after(const struct pass *pass, int64_t step) {
+    return step + 1 < pass->program->steps ? rows_of_step(pass, step + 1) : 0;
 }
 
 /* Reads the sources of a thread's sequences, and transposes its share of W_c. */
@@ -35,23 +39,21 @@ SINGLE void feed(
     const struct feeding *f = l->feeding;
     int64_t start = start_of_step(pass, step), state_row = padded(l->memory->states);
     int64_t width = joined_numbers(l), row = padded(width), to = padded(l->outputs);
+    int64_t next = start_of_step(pass, step + 1), running = rows_after(pass, step);
+    int64_t inputs = padded(l->inputs);
     real *joined = (real *)f->joined + start * row, *Y = (real *)l->output + (start + first) * to;
     const real *S = (const real *)l->recurrences->states + start * state_row;
     const real *b = params_at(pass, f->biases);
-    for (int64_t n = first; n < end; n++)
+    for (int64_t n = first; n < end; n++) {
         attend(l->memory, n, step, S + n * state_row, joined + n * row);
+        memcpy(Y + (n - first) * to, b, l->outputs * sizeof *Y);
+    }
     multiply(
-        width, joined + first * row, 1, row, f->transposed, to, Y, to, end - first, l->outputs, 0);
-    for (int64_t n = 0; n < end - first; n++)
-        for (int64_t u = 0; u < l->outputs; u++) Y[n * to + u] += b[u];
-    activate(&COMBINED, end - first, 0, l->outputs, Y, to);
-    int64_t next = start_of_step(pass, step + 1), running = 0;
-    if (step + 1 < pass->program->steps) running = rows_of_step(pass, step + 1);
-    struct rows X = rows_into(pass, l);
+        width, joined + first * row, 1, row, f->transposed, to, Y, to, end - first, l->outputs, 1);
+    for (int64_t i = 0; i < (end - first) * to; i += LANES) store(Y + i, gate_tanh(load(Y + i)));
+    real *fed = (real *)l[-1].output + next * inputs + l->inputs - l->outputs;
     for (int64_t n = first; n < smaller_of(end, running); n++, Y += to)
-        memcpy(
-            (real *)X.first + (next + n) * X.step + l->inputs - l->outputs, Y,
-            l->outputs * sizeof *Y);
+        memcpy(fed + n * inputs, Y, l->outputs * sizeof *Y);
 }
 
 /* dE/ds of rows `first` to `end` of a step, from dE/dY, which becomes dE/dZ, and what is fed. */
@@ -60,15 +62,18 @@ SINGLE void feed_back(
     const struct feeding *f = l->feeding;
     int64_t start = start_of_step(pass, step), state_row = padded(l->memory->states);
     int64_t width = joined_numbers(l), row = padded(width), to = padded(l->outputs);
-    int64_t next = start_of_step(pass, step + 1), running = 0, inputs = padded(l->inputs);
-    if (step + 1 < pass->program->steps) running = rows_of_step(pass, step + 1);
+    int64_t next = start_of_step(pass, step + 1), running = rows_after(pass, step);
+    int64_t inputs = padded(l->inputs);
     real *dY = (real *)l->gradient + (start + first) * to;
     const real *fed = (const real *)l[-1].gradient + (next + first) * inputs + l->inputs - l->outputs;
-    for (int64_t n = 0; n < smaller_of(end, running) - first; n++)
-        for (int64_t u = 0; u < l->outputs; u++) dY[n * to + u] += fed[n * inputs + u];
-    activation_gradient(
-        &COMBINED, 0, end - first, l->outputs, (const real *)l->output + (start + first) * to, dY,
-        to);
+    const real *Y = (const real *)l->output + (start + first) * to;
+    for (int64_t n = 0; n < end - first; n++)
+        for (int64_t u = 0; u < l->outputs; u += LANES) {
+            vec d = load(dY + n * to + u);
+            if (first + n < running)
+                d += load_part(fed + n * inputs + u, smaller_of(l->outputs - u, LANES));
+            store(dY + n * to + u, d * tanh_slope(load(Y + n * to + u)));
+        }
     real *d_joined = (real *)f->d_joined + start * row;
     struct destination into = {.first = d_joined + first * row, .step = row};
     product(
@@ -102,12 +107,11 @@ static void feeding_weights(
 
 /* A layer that makes room for what is fed: x, followed by zeros. */
 static void room_forward(const struct pass *pass, const struct layer *l, struct member *me) {
-    struct rows X = rows_into(pass, l);
-    int64_t first, end, row = padded(l->outputs);
+    int64_t first, end, row = padded(l->outputs), from = padded(l->inputs);
     own_part(me, rows_of(pass, l), 1, &first, &end);
     for (int64_t n = first; n < end; n++) {
         real *y = (real *)l->output + n * row;
-        memcpy(y, X.first + n * X.step, l->inputs * sizeof *y);
+        memcpy(y, (const real *)l[-1].output + n * from, l->inputs * sizeof *y);
         memset(y + l->inputs, 0, (row - l->inputs) * sizeof *y);
     }
 }

@@ -57,22 +57,18 @@ INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real 
     }
 }
 
-/* The largest number; a NaN may be taken for it. */
-INLINE real largest_number(const real *z, int64_t count) {
-    real largest = z[0], lanes[LANES];
-    if (count >= LANES) {
-        vec most = load(z + count - LANES); /* the others fill whole vectors */
-        for (int64_t k = 0; k + LANES < count; k += LANES) {
-            vec x = load(z + k);
-            most = choose(x <= most, most, x);
-        }
-        store(lanes, most);
-        z = lanes;
-        count = LANES;
+/* The largest number; a NaN may be taken for it. Vectors may read beyond the last one. */
+SINGLE real largest_number(const real *z, int64_t count) {
+    vec largest = all(z[0]);
+    for (int64_t k = 0; k < count; k += LANES) {
+        vec x = choose((mask)LANE_NUMBERS < (whole)(count - k), load(z + k), all(z[0]));
+        largest = choose(x <= largest, largest, x);
     }
-    for (int64_t k = 0; k < count; k++)
-        if (!(z[k] <= largest)) largest = z[k];
-    return largest;
+    for (int distance = 1; distance < LANES; distance *= 2) {
+        vec x = exchange(largest, distance);
+        largest = choose(x <= largest, largest, x);
+    }
+    return largest[0];
 }
 
 /* Writes e^(z − largest) into e, up to the end of the last vector, and returns the sum. */

@@ -177,11 +177,11 @@ static void walk(void *argument, struct member *me) {
     backward(&w->pass, 0, me);
 }
 
-/* The outputs of a network over sequences, in training; or the gradients of its parameters, from those
- * of its last layer's output. */
+/* The outputs of a network over sequences; or the gradients of its parameters, from those of its last
+ * layer's output. */
 EXPORT void NAMED(nnkit_walk, VARIANT)(
-    const struct program *p, int64_t samples, int64_t is_backward) {
-    struct walk request = {{p, samples, 1, p->draw, 0}, is_backward};
+    const struct program *p, int64_t samples, int64_t training, int64_t is_backward) {
+    struct walk request = {{p, samples, training, p->draw, 0}, is_backward};
     int64_t rows = start_of_step(&request.pass, p->steps);
     double began = seconds();
     int64_t threads = run_together(walk, &request, threads_for_spell(p->pace, p->threads));

@@ -25,13 +25,13 @@ from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
-from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
-from nnkit.nn.seq2seq.training_programs import (
+from nnkit.nn.seq2seq.seq2seq_programs import (
+    BindPrograms,
     PairSize,
-    ProgramBinder,
-    TrainingLayers,
-    TrainingPrograms,
+    Seq2SeqLayers,
+    Seq2SeqPrograms,
 )
+from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.step_state import StepState
 
 
@@ -99,25 +99,25 @@ class Seq2SeqModel(Model):
         def step(size: Size, buffers: Buffers) -> Network:
             return self._decoder(size, buffers, training=False)
 
-        programs = self._program_binder() if training else None
+        programs = self._bind_programs(training)
         return Seq2SeqNetwork(
             encoder, decoder, step, self.start_symbol, self.forcing, self.seed, programs
         )
 
-    def _program_binder(self) -> ProgramBinder | None:
-        """Binds the compiled kernels that train the network; None if they do not know it."""
+    def _bind_programs(self, training: bool) -> BindPrograms | None:
+        """Binds the compiled kernels to a size; None if they do not know the network."""
         loaded = library()
-        layers = TrainingLayers.of(self.parts, self.layout, self.state_layout, self.loss, self.seed)
+        layers = Seq2SeqLayers.of(self.parts, self.layout, self.state_layout, self.loss, self.seed)
         if loaded is None or layers is None:
             return None
 
-        def bind(size: PairSize, buffers: Buffers) -> TrainingPrograms:
+        def bind(size: PairSize, buffers: Buffers) -> Seq2SeqPrograms:
             of_source = Size(size.samples, size.positions)
-            binding = self._binding(self.input_form, of_source, buffers, training=True)
+            binding = self._binding(self.input_form, of_source, buffers, training)
             vectors = self.params, self.grads, self.state
-            return TrainingPrograms(layers, loaded, size, binding, vectors)
+            return Seq2SeqPrograms(layers, loaded, size, binding, vectors)
 
-        return ProgramBinder(lambda size: layers.suits(size, self.dtype.itemsize), bind)
+        return bind
 
     def _decoder(self, size: Size, buffers: Buffers, training: bool) -> Network:
         binding = self._binding(self.target_form, size, buffers, training)

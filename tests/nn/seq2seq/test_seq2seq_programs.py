@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.passes import INFERENCE, Observer, Pass
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
-from nnkit.nn.seq2seq.training_programs import PairSize, TrainingLayers, TrainingPrograms
+from nnkit.nn.seq2seq.seq2seq_programs import PairSize, Seq2SeqLayers, Seq2SeqPrograms
 from nnkit.random import generator
 from tests.native.networks import use_threads
 from tests.native.test_image_programs import (
@@ -97,37 +97,41 @@ def bound(
     threads: int = 1,
     buffers: Any = None,
     variant: str | None = None,
-) -> TrainingPrograms:
+    training: bool = True,
+) -> Seq2SeqPrograms:
     """The programs of a model, on that many threads."""
-    layers = TrainingLayers.of(
-        model.parts, model.layout, model.state_layout, model.loss, model.seed
-    )
+    layers = Seq2SeqLayers.of(model.parts, model.layout, model.state_layout, model.loss, model.seed)
     assert layers is not None
-    size = PairSize(SAMPLES, LENGTH, TARGET_LENGTH)
+    size = PairSize(SAMPLES, LENGTH + 3, TARGET_LENGTH + 9)  # larger than batches
     whole = model._whole_binding(
-        model.input_form.at((LENGTH,)), SAMPLES, buffers or Buffers(), model.grads, training=True
+        model.input_form.at((LENGTH,)), SAMPLES, buffers or Buffers(), model.grads, training
     )
     binding = replace(whole, threads=threads)
     vectors = model.params, model.grads, model.state
-    programs = TrainingPrograms(layers, kernels(variant), size, binding, vectors)
+    programs = Seq2SeqPrograms(layers, kernels(variant), size, binding, vectors)
     for program in (programs.encoder, programs.decoder):
         use_threads(program, threads)
     return programs
 
 
 def gradient_by(
-    programs: TrainingPrograms, model: Seq2SeqModel, now: Pass, weights: Array | None = None
+    programs: Seq2SeqPrograms, model: Seq2SeqModel, now: Pass, weights: Array | None = None
 ) -> tuple[float, Array]:
     """The loss and a copy of the gradients of a batch whose share is a half."""
     X, T = pairs(model)
-    delayed = np.concatenate([np.full_like(T[:1], START), T[:-1]])
     model.grads.fill(np.nan)  # all of them are written
-    return programs.loss_and_gradient(X, delayed, T, now, weights, 0.5), model.grads.copy()
+    loss = programs.loss_and_gradient(X, delayed(T), T, now, weights, 0.5)
+    return loss, model.grads.copy()
+
+
+def delayed(T: Array) -> Array:
+    """The symbol before each of the targets."""
+    return np.concatenate([np.full_like(T[:1], START), T[:-1]])
 
 
 def assert_as_numpy(
     model: Seq2SeqModel,
-    programs: TrainingPrograms,
+    programs: Seq2SeqPrograms,
     now: Pass,
     weights: Array | None = None,
 ) -> None:
@@ -216,14 +220,33 @@ UNKNOWN: dict[str, Network] = {
 def test_what_the_kernels_do_not_know_is_left_to_numpy(name: str) -> None:
     model = model_of(*UNKNOWN[name])
     layout = model.layout, model.state_layout
-    assert TrainingLayers.of(model.parts, *layout, model.loss, model.seed) is None
+    assert Seq2SeqLayers.of(model.parts, *layout, model.loss, model.seed) is None
 
 
-def test_a_large_vocabulary_is_computed_in_parts() -> None:
-    model = model_of(*NETWORKS["general"], symbols=2000)
-    layers = TrainingLayers.of(
-        model.parts, model.layout, model.state_layout, model.loss, model.seed
-    )
-    assert layers is not None
-    assert layers.suits(PairSize(1, 5, 5), itemsize=8)
-    assert not layers.suits(PairSize(64, 5, 5), itemsize=8)
+@every_network
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_evaluation_is_that_of_numpy(name: str, dtype: str) -> None:
+    model = model_named(name, dtype)
+    X, T = pairs(model)
+    weights = generator(3, "test weights").random(SAMPLES).astype(dtype)
+    for now, own in ((ragged()._replace(training=False), weights), (INFERENCE, None)):
+        programs = bound(model, threads=2, buffers=GuardedBuffers(), training=False)
+        loss, Y = programs.evaluate(X, delayed(T), T, now, own)
+        with model.lent() as network:
+            wanted, outputs = network.evaluate(X, T, own, now._replace(observer=Observer()))
+        counts = np.ones(T.shape, bool)
+        if now.target_lengths is not None:
+            counts = np.arange(TARGET_LENGTH)[:, None] < now.target_lengths
+        assert loss == pytest.approx(wanted, rel=PRECISIONS[dtype])
+        assert_close(Y[:, counts], outputs[:, counts])
+        assert not Y[:, ~counts].any()
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("name", ["general", "feeding"])
+def test_a_large_vocabulary_is_computed_in_parts(name: str, dtype: str) -> None:
+    model = model_of(*NETWORKS[name], dtype=dtype, symbols=2000)
+    programs = bound(model)
+    assert programs.output_layer is not None
+    weights = generator(3, "test weights").random(SAMPLES).astype(dtype)
+    assert_as_numpy(model, programs, ragged(), weights)
