@@ -28,7 +28,6 @@ Shape = tuple[int, ...]
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 KEEPS_BYTES = (LayerKind.MAX_POOL, *DROPOUTS)  # one for each output
-WORTH_PACKING = 128  # samples from which weights are packed first, as in `source/walk.h`
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
@@ -461,11 +460,7 @@ def bound_layers(
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
-    packed = (
-        not training
-        and samples >= WORTH_PACKING
-        and all(layer.kind == LayerKind.DENSE for layer in layers)
-    )
+    packed = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None
