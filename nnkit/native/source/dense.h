@@ -111,6 +111,17 @@ INLINE const real *lines_for_tile(struct ahead *ahead) {
     return first;
 }
 
+static void add_biases(
+    int64_t samples, int64_t first, int64_t end, const real *b, real *Z, int64_t to) {
+    for (int64_t u = first, lanes; u < end; u += lanes) {
+        lanes = smaller_of(end - u, LANES);
+        vec biases = lanes == LANES ? load(b + u) : load_part(b + u, lanes);
+        for (int64_t n = 0; n < samples; n++)
+            if (lanes == LANES) store(Z + n * to + u, load(Z + n * to + u) + biases);
+            else store_part(Z + n * to + u, load(Z + n * to + u) + biases, lanes);
+    }
+}
+
 /* Z = X Wᵀ + b for units `first` to `end`, a block. */
 static void dense_forward_block(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
@@ -127,8 +138,7 @@ static void dense_forward_block(
         }
         for (int64_t i = 0; u < end && i < columns; i++)
             forward_1_1(inputs, W + u * inputs, x + i * row, row, z + i * to + u, to, x);
-        for (int64_t i = 0; b && i < columns; i++)
-            for (u = first; u < end; u++) z[i * to + u] += b[u];
+        if (b) add_biases(columns, first, end, b, z, to);
     }
 }
 

@@ -59,7 +59,9 @@ void note_spell(struct pace *pace, int64_t threads, int64_t units, double second
         return;
     }
     int was_faster = together_is_faster(pace), is_trial = was_faster != (threads > 1);
-    *known = is_trial ? each : *known + NEWEST * (each - *known);
+    /* A single spell that was held up must not change the choice. */
+    double likely = fmin(each, LONGEST_SPELL * *known);
+    *known = is_trial ? each : *known + NEWEST * (likely - *known);
     if (together_is_faster(pace) != was_faster) {
         pace->failed = 0;
         pace->until_trial = BETWEEN_TRIALS * SPELL;
