@@ -86,6 +86,6 @@ class Predictor:
 def address_of(array: Array) -> int:
     """The address of a C-ordered array's memory; faster than `array.ctypes.data` if writable."""
     try:
-        return addressof(c_char.from_buffer(array))
+        return addressof(c_char.from_buffer(array.data))
     except TypeError:  # it is read-only
         return array.ctypes.data
