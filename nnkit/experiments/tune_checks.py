@@ -17,7 +17,8 @@ from nnkit.experiments.spaces import Value, picking
 from nnkit.experiments.tune_file import LoadedTune
 from nnkit.metrics import METRICS
 from nnkit.task.config import Config
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
 

@@ -11,7 +11,8 @@ import pytest
 
 import nnkit
 from nnkit.data.dataset import Column
-from nnkit.data.preprocess import Impute, Preprocessor
+from nnkit.data.preprocessing.imputation import Impute
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.data.sources import AnySource
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.series import Series

@@ -126,7 +126,7 @@ def write_inputs(place: Path) -> None:
 
 
 def answers(model: nnkit.TrainedModel, place: Path) -> dict[str, list[Any]]:
-    """What a model gives for the rows or pictures in a folder: predictions and outputs."""
+    """The predictions and outputs of a model for the rows or pictures in a folder."""
     if "csv" in model.config.data.source.kind:
         X = model.read_table(place / "new.csv")
     else:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnkit.task.starter import starter_for
-from nnkit.task.table_settings import TableOptions
+from nnkit.task.table_options import TableOptions
 from nnkit.task.target_range import wide_range
 
 RNG = np.random.default_rng(0)
