@@ -1,6 +1,6 @@
 """Benchmarks of nnkit and comparable libraries; not part of the package.
 
-OpenBLAS chooses its kernels itself: variables that choose others are removed before NumPy is loaded.
+Variables that make OpenBLAS take the kernels of another processor are removed before it is loaded.
 """
 
 import os

@@ -249,9 +249,7 @@ def test_products_are_measured_with_the_kernels_that_blas_chooses_itself() -> No
 
     def kernels(script: str, environment: dict[str, str]) -> str:
         command = [sys.executable, "-c", script]
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True
-        ).stdout
+        return subprocess.check_output(command, env=environment, text=True)
 
     forced = own | {"OPENBLAS_CORETYPE": "Prescott"}
     assert kernels(f"import benchmarks; {report}", forced) == kernels(report, own)
