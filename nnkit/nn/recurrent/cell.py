@@ -23,16 +23,20 @@ class RecurrentCell(StepMemory, ABC):
 
     Each subclass has the formulas of one step and their derivatives. What a step multiplies by the
     weights stands in one block z(t) = [s(t−1); 1; x(t)], so that a(t) = [W b U] z(t). Arrays of all
-    steps are lists of blocks (rows, n), as `Steps` divides them.
+    steps are lists of blocks (rows, n), as `Steps` divides them. What does not depend on the order
+    of the steps takes several at once: derivatives of gates, and products for the gradients of
+    weights.
 
     Attributes:
         params: the parameters of this direction by short name.
         grads: their gradients.
         halved: rows of a(t) that are computed as a(t)/2, because of σ(a) = ½ + ½ tanh(a/2).
         z: the factors of the weights, (units + 1 + features, n).
-        sums: a(t), which a step turns into its gates in place, and finally into dE/da(t).
+        sums: a(t), which a step turns into its gates in place, `differentiate` into derivatives of
+            the state, and the step of the backward pass into dE/da(t).
         gates: the blocks of `units` rows of these.
         before: for each vector of the state, its blocks before each step, (units, n).
+        stacks_before: the same for each run of steps, (steps, units, n).
         states: for each vector of the state, its blocks after each step; the first is the output.
         name: the name of the layer, with `.reverse` added for the direction from the end.
         symbols: the symbols of the blocks of rows in a(t), and of the vectors of the state.
@@ -313,7 +317,11 @@ class RecurrentCell(StepMemory, ABC):
             self._differentiated = run
 
     def differentiate(self, run: int) -> None:
-        """Computes derivatives that do not depend on gradients, for all steps of a run at once."""
+        """Turns gates into the derivatives of the state by a(t), for all steps of a run at once.
+
+        Args:
+            run: the number of the run among those of the steps.
+        """
         return
 
     def gate_stacks(self) -> list[Array]:
