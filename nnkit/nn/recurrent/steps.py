@@ -97,7 +97,7 @@ class Steps:
 
     @cached_property
     def runs(self) -> list[range]:
-        """Neighbouring steps of equally many sequences, whose blocks fit into the cache together."""
+        """Neighbouring steps of equally many sequences; the blocks of a run fit into the cache."""
         found, first = [], 0
         for count, steps in groupby(self.counts):
             end = first + len([*steps])
