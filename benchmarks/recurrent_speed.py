@@ -12,6 +12,7 @@ from time import thread_time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from nnkit import blas
 from nnkit.native.library import kernels, library
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form
@@ -32,7 +33,7 @@ PRODUCT = (1024, 256, 96)  # rows, inner, columns of a product that is fast by a
 def main() -> None:
     with threadpool_limits(1), numerics():
         peak = peak_of_products()
-        print(f"kernels: {kernels()}; peak {peak / 1e9:.0f} GFLOP/s\n")
+        print(f"kernels: {kernels()}; BLAS: {blas.kernels()}; peak {peak / 1e9:.0f} GFLOP/s\n")
         print("| | batch | samples/s | of the peak |")
         print("|---|---:|---:|---:|")
         for kind in GATES:

@@ -19,16 +19,13 @@ from benchmarks.tasks import Task
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 900  # seconds to wait for a result; compiling on a busy machine takes minutes
 PAUSE = 0.05  # seconds before a portion, for the threads of the previous one to become idle
-# Variables that make OpenBLAS use the kernels of another processor; no library would set them.
-OTHER_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 Portion = dict[str, Any]
 
 
 def threads_limited(threads: int | None) -> dict[str, str]:
     """Returns this process's environment variables with the number of threads set."""
-    dropped = {*THREADS, *OTHER_KERNELS}
-    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    environment = {name: value for name, value in os.environ.items() if name not in THREADS}
     return environment | ({} if threads is None else dict.fromkeys(THREADS, str(threads)))
 
 

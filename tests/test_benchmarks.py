@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from math import prod
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import nnkit
-from benchmarks import larger_than_memory, small_calls
+from benchmarks import OTHER_KERNELS, larger_than_memory, small_calls
 from benchmarks.contenders import CONTENDERS, OURS, Setting
 from benchmarks.peers.networks import (
     GROUP,
@@ -239,6 +240,19 @@ def test_report_contains_every_measurement() -> None:
     assert "- CPU (AVX2), 2 cores, 8 GB; Linux" in page
     assert "0.1 cores busy before; it took 3 minutes" in page
     assert "50 GFLOP/s on 1 thread, 100 GFLOP/s on 2 threads" in page
+
+
+@pytest.mark.slow
+def test_products_are_measured_with_the_kernels_that_blas_chooses_itself() -> None:
+    report = "from nnkit.blas import kernels; print(kernels())"
+    own = {name: value for name, value in os.environ.items() if name not in OTHER_KERNELS}
+
+    def kernels(script: str, environment: dict[str, str]) -> str:
+        command = [sys.executable, "-c", script]
+        return subprocess.check_output(command, env=environment, text=True)
+
+    forced = own | {"OPENBLAS_CORETYPE": "Prescott"}
+    assert kernels(f"import benchmarks; {report}", forced) == kernels(report, own)
 
 
 @pytest.mark.slow

@@ -135,7 +135,8 @@ class NnkitInference(Inference):
 def _versions() -> dict[str, str]:
     blas = next(info for info in threadpool_info() if info["user_api"] == "blas")
     found = {"nnkit": f"{__version__} (kernels: {kernels()})", "numpy": version("numpy")}
-    found["NumPy's BLAS"] = f"{blas['internal_api']} {blas['version']}"
+    processor = blas.get("architecture", "unknown")  # that its kernels are made for
+    found["NumPy's BLAS"] = f"{blas['internal_api']} {blas['version']} ({processor})"
     return found
 
 

@@ -10,29 +10,33 @@ import numpy as np
 
 from nnkit.nn.dropout_mask import DropoutMask
 from nnkit.nn.layer import Binding
-from nnkit.nn.params import Array, Shape
+from nnkit.nn.params import Array
 from nnkit.nn.passes import Observer, Pass
-from nnkit.nn.products import Product, product
 from nnkit.nn.recurrent.states import LayerState
-from nnkit.nn.recurrent.steps import COLUMNS, Steps, Transition
+from nnkit.nn.recurrent.step_memory import StepMemory
+from nnkit.nn.recurrent.steps import Steps, Transition
 from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 
-class RecurrentCell(ABC):
+class RecurrentCell(StepMemory, ABC):
     """Runs along sequences: a(t) = W s(t−1) + b + U x(t), and the state after it follows from a(t).
 
     Each subclass has the formulas of one step and their derivatives. What a step multiplies by the
     weights stands in one block z(t) = [s(t−1); 1; x(t)], so that a(t) = [W b U] z(t). Arrays of all
-    steps are lists of blocks (rows, n), as `Steps` divides them.
+    steps are lists of blocks (rows, n), as `Steps` divides them. What does not depend on the order
+    of the steps takes several at once: derivatives of gates, and products for the gradients of
+    weights.
 
     Attributes:
         params: the parameters of this direction by short name.
         grads: their gradients.
         halved: rows of a(t) that are computed as a(t)/2, because of σ(a) = ½ + ½ tanh(a/2).
         z: the factors of the weights, (units + 1 + features, n).
-        sums: a(t), which a step turns into its gates in place, and finally into dE/da(t).
+        sums: a(t), which a step turns into its gates in place, `differentiate` into derivatives of
+            the state, and the step of the backward pass into dE/da(t).
         gates: the blocks of `units` rows of these.
         before: for each vector of the state, its blocks before each step, (units, n).
+        stacks_before: the same for each run of steps, (steps, units, n).
         states: for each vector of the state, its blocks after each step; the first is the output.
         name: the name of the layer, with `.reverse` added for the direction from the end.
         symbols: the symbols of the blocks of rows in a(t), and of the vectors of the state.
@@ -53,24 +57,20 @@ class RecurrentCell(ABC):
             reverse: whether sequences are read from their ends.
             halved: rows of a(t) that are computed as a(t)/2.
         """
+        super().__init__(binding)
         self.params, self.grads = binding.params, binding.grads
         self.U, self.W, self.b = (binding.params[name] for name in ("U", "W", "b"))
-        self.features, self.length = binding.input_shape
-        self.samples = binding.batch
+        self.features = binding.input_shape[0]
         self.units, self.rows, self.reverse = units, gates * units, reverse
         self.halved = halved
         self.trained = [binding.params.get(f"s{i}") for i in range(states)]
-        self._binding = binding
         self.name = f"{binding.name}.reverse" if reverse else binding.name
         self._factors = self.memory(units + 1 + self.features)
         self._sums = self.memory(self.rows)
         self._starts = [self.memory(units) for _ in self.trained]
         self._states = [self.memory(units) for _ in self.trained]
-        self._scratch_memory: dict[tuple[int, int], Array] = {}
-        self._scratch: dict[tuple[Shape, int], Array] = {}
         self.steps = Steps(0, self.samples)  # until the first pass
         self._masks: list[tuple[slice, DropoutMask]] = []
-        self._products: dict[tuple[int, ...], Product] = {}
         self.columns: dict[str, slice | int] = {  # of the parameters in [W b U]
             "W": slice(units),
             "b": units,
@@ -82,37 +82,6 @@ class RecurrentCell(ABC):
             self.d_packed = empty(size, binding.dtype)
             self.gradients = [binding.buffer(units) for _ in self.trained]
             self.weight_gradient = WeightGradient(self.gradients_of_products(), binding)
-
-    def memory(self, rows: int) -> Array:
-        """Memory for an array (rows, n) at all steps."""
-        shape = (rows * self.length * self.samples,)
-        return self._binding.buffers.empty(shape, self._binding.dtype)
-
-    def run_memory(self, rows: int) -> Array:
-        """Memory for an array (rows, n) at the steps of one run."""
-        columns = min(max(COLUMNS, self.samples), self.length * self.samples)
-        return self._binding.buffers.empty((rows * columns,), self._binding.dtype)
-
-    def scratch(self, shape: Shape, number: int = 0) -> Array:
-        """One of several arrays for the numbers of one step; each call may return the same."""
-        found = self._scratch.get((shape, number))
-        if found is None:
-            rows, columns = shape
-            memory = self._scratch_memory.get((rows, number))
-            if memory is None:
-                memory = np.empty(rows * self.samples, self._binding.dtype)
-                self._scratch_memory[rows, number] = memory
-            found = memory[: rows * columns].reshape(rows, columns)
-            self._scratch[shape, number] = found
-        return found
-
-    def multiply(self, A: Array, B: Array, out: Array) -> Array:
-        """Writes A B into `out`, in the way that is the fastest for their sizes."""
-        (rows, inner), columns = A.shape, B.shape[1]
-        found = self._products.get((rows, inner, columns))
-        if found is None:
-            found = self._products[rows, inner, columns] = product(rows, inner, columns, A.dtype)
-        return found(A, B, out)
 
     def drop(self, inputs: float | None, state: float | None) -> None:
         """Adds dropout of x(t) and of s(t−1) at these rates, with one mask for all steps."""
@@ -348,7 +317,11 @@ class RecurrentCell(ABC):
             self._differentiated = run
 
     def differentiate(self, run: int) -> None:
-        """Computes derivatives that do not depend on gradients, for all steps of a run at once."""
+        """Turns gates into the derivatives of the state by a(t), for all steps of a run at once.
+
+        Args:
+            run: the number of the run among those of the steps.
+        """
         return
 
     def gate_stacks(self) -> list[Array]:

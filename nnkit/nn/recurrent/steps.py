@@ -11,7 +11,7 @@ import numpy as np
 
 from nnkit.nn.params import Array
 
-COLUMNS = 256  # of the blocks of a run, which fit into the cache
+COLUMNS = 256  # in the blocks of a run, which fit into the cache; more only in a single block
 
 
 class Transition(NamedTuple):
@@ -98,7 +98,7 @@ class Steps:
 
     @cached_property
     def runs(self) -> list[range]:
-        """Neighbouring steps with equally many sequences, a few hundred columns together."""
+        """Neighbouring steps of equally many sequences; the blocks of a run fit into the cache."""
         found, first = [], 0
         for count, steps in groupby(self.counts):
             end = first + len([*steps])
