@@ -28,6 +28,8 @@ Shape = tuple[int, ...]
 BLOCK = 16  # samples in a block of images, as in `source/tiles.h`
 DROPOUTS = (LayerKind.DROPOUT, LayerKind.SPATIAL_DROPOUT)
 KEEPS_BYTES = (LayerKind.MAX_POOL, *DROPOUTS)  # one for each output
+# The least samples, and the most inputs, for which `source/dense_packed.h` may pack weights first.
+WORTH_PACKING, FEW_INPUTS = 128, 256
 BATCH_NUMBERS = 5  # of a channel, as in `source/normalization.h`
 SAMPLE_NUMBERS = 2  # of a sample, as in `source/layer_norm.h`
 MOST_ENTRIES = 256  # of a window; the number of the largest one is kept in a byte
@@ -460,7 +462,7 @@ def bound_layers(
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
-    packed = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
+    packs = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None
@@ -469,6 +471,7 @@ def bound_layers(
         before = None
         if layer.is_input and i > 0:
             before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
+        packed = packs and (samples >= WORTH_PACKING or layer.inputs <= FEW_INPUTS)
         found.append(
             LayerBuffers(
                 layer, samples, buffers, dtype, training, frames[i], gradient_frame, before, packed
