@@ -9,17 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.native.kernel_kinds import CellKind, LayerKind, MergeKind
+from nnkit.native.layer_buffers import Allocator
 from nnkit.native.library import Library
-from nnkit.native.program_layer import Allocator
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
     MOST_STATE_VECTORS,
     AttentionStructure,
-    CellKind,
-    LayerKind,
     LayerStructure,
-    MergeKind,
     PaceStructure,
     ProgramStructure,
     RecurrenceStructure,

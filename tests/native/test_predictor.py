@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnkit.nn.batch_axis import batch_first, batch_last
 from nnkit.nn.denormals import flushed_denormals
-from nnkit.nn.model import Model, batch_first, batch_last
+from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
@@ -47,7 +48,7 @@ def model(request: pytest.FixtureRequest) -> Model:
     return model_for(*request.param)
 
 
-@pytest.mark.parametrize("samples", [1, 2, 33, 127, 128, 301])
+@pytest.mark.parametrize("samples", [1, 2, 33, 127, 128, 258, 301])
 def test_outputs_are_those_of_a_batch(model: Model, samples: int) -> None:
     X = generator(0, "X").standard_normal((samples, *model.input_shape)).astype(model.dtype)
     for threads in (1, 3):

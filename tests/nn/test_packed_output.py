@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnkit.nn.losses import CrossEntropy
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.packed_output import PackedOutputNetwork
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Observer, Pass

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.spec import Count
-from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros

@@ -9,7 +9,8 @@ import numpy as np
 from nnkit.memory import aligned_empty
 from nnkit.native.row_sizes import padded
 from nnkit.native.structures import AttentionStructure
-from nnkit.nn.layer import Binding, Stage
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
