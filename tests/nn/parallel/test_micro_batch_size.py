@@ -19,17 +19,6 @@ def test_attention_weights_limit_a_micro_batch() -> None:
     assert block.micro_batch_size(64, True, positions=(1000,)) == 16
 
 
-def test_buffers_grow_with_the_batch() -> None:
-    model = model_of([{"dense": 4}, {"dense": 3}], (5,))
-    assert buffer_bytes(model.stages, 20, 4) == 2 * buffer_bytes(model.stages, 10, 4) > 0
-
-
-def test_the_layers_of_a_block_have_buffers_too() -> None:
-    inside = [{"dense": 50}, "batch_norm", {"residual": [{"dense": 50}, {"dense": 50}]}]
-    block, chained = model_of([{"residual": inside}], (5,)), model_of(inside, (5,))
-    assert buffer_bytes(block.stages, 10, 4) > buffer_bytes(chained.stages, 10, 4)
-
-
 @pytest.mark.parametrize(
     ("layer", "batch", "size"),
     [
@@ -48,3 +37,14 @@ def test_threads_share_a_recurrent_batch_only_if_their_steps_are_large(
     """Threads of Python wait for each other before and after each call of a step."""
     model = model_of(["rows", layer, {"dense": 10}], (1, 28, 28), dtype="float32")
     assert model.micro_batch_size(batch, True, Execution(threads=2)) == size
+
+
+def test_buffers_grow_with_the_batch() -> None:
+    model = model_of([{"dense": 4}, {"dense": 3}], (5,))
+    assert buffer_bytes(model.stages, 20, 4) == 2 * buffer_bytes(model.stages, 10, 4) > 0
+
+
+def test_the_layers_of_a_block_have_buffers_too() -> None:
+    inside = [{"dense": 50}, "batch_norm", {"residual": [{"dense": 50}, {"dense": 50}]}]
+    block, chained = model_of([{"residual": inside}], (5,)), model_of(inside, (5,))
+    assert buffer_bytes(block.stages, 10, 4) > buffer_bytes(chained.stages, 10, 4)
