@@ -129,7 +129,7 @@ class NnkitInference(Inference):
         self.execution = self._execution()
 
     def _execution(self) -> Execution:
-        """The threads that a trained model predicts with; on NumPy alone they are those of training."""
+        """The threads that a trained model predicts with; on NumPy alone those of training."""
         if self.model.program is None:
             return execution_for(self.model, self.row.batches[0], threads=None)
         return Execution(program_threads(self.model, self.batch), program=True)

@@ -30,7 +30,8 @@ class Predictor:
         self._dtype = program.outputs.dtype
         self._paces = [PaceStructure() for _ in range(LENGTHS)]
         self._settings: tuple[int, int, bool, float] | None = None  # that the structure has
-        signature = "predict", program.bits, c_int64, *(c_void_p, c_void_p, c_int64, c_void_p, c_int64)
+        arguments = c_void_p, c_void_p, c_int64, c_void_p, c_int64
+        signature = "predict", program.bits, c_int64, *arguments
         self._predict = program.library.function(*signature)
         self._quick_predict = program.library.function(*signature, keeps_gil=True)
 
