@@ -81,7 +81,8 @@ class Predictor:
 
 def address_of(array: Array) -> int:
     """The address of a C-ordered array's memory; faster than `array.ctypes.data` if writable."""
+    memory: Any = array  # NumPy declares arrays as buffers from Python 3.12 on
     try:
-        return addressof(c_char.from_buffer(array))
+        return addressof(c_char.from_buffer(memory))
     except TypeError:  # it is read-only
         return array.ctypes.data

@@ -94,7 +94,7 @@ def test_a_bad_trial_is_soon_repeated(functions: ctypes.CDLL) -> None:
 
 def test_what_it_takes_to_wake_threads_is_no_reason_for_one(functions: ctypes.CDLL) -> None:
     """Passes of 30 µs, of which each by all threads after one by a single thread takes 100 µs."""
-    pace, passes = PaceStructure(), []
+    pace, passes = PaceStructure(), list[int]()
     for _ in range(2000):
         threads = functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS))
         is_asleep = not passes or passes[-1] == 1
