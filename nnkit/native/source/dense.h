@@ -143,7 +143,7 @@ static void dense_forward_block(
 }
 
 /* Z = X Wᵀ + b for units `first` to `end`. Asks for `numbers` numbers that are read next. */
-static __attribute__((noinline)) void dense_forward(
+SINGLE void dense_forward(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
     const real *X, int64_t row, real *Z, int64_t to, const real *next, int64_t numbers) {
     int64_t tiles = parts_of(samples, TILE_COLUMNS) * parts_of(end - first, TILE_ROWS);

@@ -157,32 +157,32 @@ EXPORT int64_t NAMED(nnkit_train, VARIANT)(
     return t.taken;
 }
 
-struct sweep {
+struct walk {
     struct pass pass;
     int64_t is_backward;
 };
 
-static void sweep(void *argument, struct member *me) {
-    const struct sweep *s = argument;
-    const struct layer *l = s->pass.program->layers + s->pass.program->layer_count - 1;
-    const struct layer_functions *f = LAYER_FUNCTIONS + l->kind;
-    if (!s->is_backward) {
-        f->forward(&s->pass, l, me);
+static void walk(void *argument, struct member *me) {
+    const struct walk *w = argument;
+    const struct program *p = w->pass.program;
+    if (!w->is_backward) {
+        forward(&w->pass, 0, me);
         return;
     }
-    f->through_time(&s->pass, l, me);
+    const struct layer *last = p->layers + p->layer_count - 1;
+    rows_received(&w->pass, last + 1, me);
     wait_for_all(me);
-    f->weights(&s->pass, l, 0, me);
+    backward(&w->pass, 0, me);
 }
 
-/* The outputs of a recurrent layer, the last of a program; or the gradients of its parameters and
- * inputs. */
-EXPORT void NAMED(nnkit_sweep, VARIANT)(
-    const struct program *p, int64_t samples, int64_t is_backward) {
-    struct sweep request = {{p, samples, 0, 0, 0}, is_backward};
+/* The outputs of a network over sequences; or the gradients of its parameters, from those of its last
+ * layer's output. */
+EXPORT void NAMED(nnkit_walk, VARIANT)(
+    const struct program *p, int64_t samples, int64_t training, int64_t is_backward) {
+    struct walk request = {{p, samples, training, p->draw, 0}, is_backward};
     int64_t rows = start_of_step(&request.pass, p->steps);
     double began = seconds();
-    int64_t threads = run_together(sweep, &request, threads_for_spell(p->pace, p->threads));
+    int64_t threads = run_together(walk, &request, threads_for_spell(p->pace, p->threads));
     note_spell(p->pace, threads, rows, seconds() - began);
 }
 
