@@ -30,12 +30,8 @@ class Predictor:
         self._dtype = program.outputs.dtype
         self._paces = [PaceStructure() for _ in range(LENGTHS)]
         self._settings: tuple[int, int, bool, float] | None = None  # that the structure has
-        signature = (
-            "predict",
-            program.bits,
-            c_int64,
-            *(c_void_p, c_void_p, c_int64, c_void_p, c_int64),
-        )
+        arguments = c_void_p, c_void_p, c_int64, c_void_p, c_int64
+        signature = "predict", program.bits, c_int64, *arguments
         self._predict = program.library.function(*signature)
         self._quick_predict = program.library.function(*signature, keeps_gil=True)
 
@@ -85,7 +81,8 @@ class Predictor:
 
 def address_of(array: Array) -> int:
     """The address of a C-ordered array's memory; faster than `array.ctypes.data` if writable."""
+    memory: Any = array  # NumPy declares arrays as buffers from Python 3.12 on
     try:
-        return addressof(c_char.from_buffer(array.data))
+        return addressof(c_char.from_buffer(memory))
     except TypeError:  # it is read-only
         return array.ctypes.data

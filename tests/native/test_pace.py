@@ -114,7 +114,7 @@ def test_one_spell_that_is_held_up_changes_nothing(functions: ctypes.CDLL) -> No
     pace = PaceStructure()
     spent(functions, pace, 20_000, 30 * MICROSECOND, 17 * MICROSECOND)
     spell = ctypes.c_int64(THREADS), ctypes.c_int64(1), ctypes.c_double(1)
-    pace.until_trial = 1
+    pace.until_trial = 2
     functions.note_spell(byref(pace), *spell)
     assert functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS)) == THREADS
 
