@@ -16,7 +16,7 @@ from nnkit.nn.arena import Buffers
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import build_model
+from nnkit.task.task_loading import build_model
 
 SIZES = (32, 32), (32, 64), (64, 64), (64, 128), (128, 128), (512, 512)  # channels, filters
 SAMPLES, HEIGHT, WIDTH = 8, 14, 14

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from nnkit.config.yaml import dump_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.runs.directory import RunDirectory, list_runs
 

@@ -25,7 +25,7 @@ import numpy as np
 from nnkit.nn.numerics import numerics
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.loop import Evaluation
 from nnkit.training.trainer import Trainer
 

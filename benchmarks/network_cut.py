@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import sleep, time
 
-from nnkit.config.yaml import dump_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.runs.directory import RunDirectory, list_runs
 
 DIGITS = Path(__file__).parents[1] / "data" / "tables" / "digits.csv"

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from nnkit.native.library import kernels, library
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form
-from nnkit.nn.losses import CrossEntropy
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution

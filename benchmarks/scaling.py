@@ -26,7 +26,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.ranks import ALONE, Ranks
 from nnkit.task.config import Config
 from nnkit.task.config_loading import load_config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import nnkit
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 
 CLOSE = 0.03  # a difference that is not counted against either
 MOST_ROWS = 20_000  # of which some are drawn from larger tables

@@ -29,14 +29,14 @@ from nnkit.decoding.greedy import Greedy
 from nnkit.inference.saving import load_checkpoint
 from nnkit.inference.written_set import report_on_written
 from nnkit.nn.layers.dropout import Dropout
-from nnkit.nn.losses import CrossEntropy
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.model import Model
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.optim.clipping import ClipGlobalNorm
-from nnkit.optim.optimizers import Adam
+from nnkit.optim.optimizers.adam import Adam
 from nnkit.task.config_loading import load_config
 from nnkit.task.prepared_set import PreparedSet, Writing
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 LAYERS = {

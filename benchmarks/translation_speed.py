@@ -25,7 +25,7 @@ from benchmarks.machine import machine
 from benchmarks.peers.torch_translation import Reverser, tensors
 from nnkit.nn.architecture import Activations, Architecture
 from nnkit.nn.form import Form
-from nnkit.nn.losses import CrossEntropy
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array

@@ -21,7 +21,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from nnkit.config.spec import Component, FilePath, Spec, Tagged, members
-from nnkit.config.yaml import dump_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.architecture import Activations

@@ -20,7 +20,7 @@ from docs.refresh import ROOT
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Observer
 from nnkit.task.prepared_set import pass_of
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 
 CONFIG = ROOT / "configs" / "adding.yaml"
 PICTURE = ROOT / "docs" / "gradient_norms.svg"

@@ -15,7 +15,7 @@ from nnkit.version import __version__
 
 if TYPE_CHECKING:
     from nnkit.data.dataset import Column, Dataset, Samples
-    from nnkit.data.preprocess import Preprocessor
+    from nnkit.data.preprocessing.preprocessor import Preprocessor
     from nnkit.data.sources.source import TableRows
     from nnkit.decoding.beam import Beam
     from nnkit.decoding.greedy import Greedy
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from nnkit.reading.segmentation.stages import StageFiles, Stages
     from nnkit.task.config import Config
     from nnkit.task.config_loading import load_config
-    from nnkit.task.task import build_model, check_data
+    from nnkit.task.data_check import check_data
+    from nnkit.task.task_loading import build_model
     from nnkit.training.fit import fit
     from nnkit.training.listeners import Listener
     from nnkit.training.loop import Evaluation, Step
@@ -116,7 +117,7 @@ __all__ = [
 # Imported at first use, so that `nnkit --help` does not wait for NumPy.
 _HOMES = {
     "nnkit.data.dataset": ["Column", "Dataset", "Samples"],
-    "nnkit.data.preprocess": ["Preprocessor"],
+    "nnkit.data.preprocessing.preprocessor": ["Preprocessor"],
     "nnkit.data.sources.source": ["TableRows"],
     "nnkit.decoding.beam": ["Beam"],
     "nnkit.decoding.greedy": ["Greedy"],
@@ -141,7 +142,8 @@ _HOMES = {
     "nnkit.reading.segmentation.stages": ["StageFiles", "Stages"],
     "nnkit.task.config": ["Config"],
     "nnkit.task.config_loading": ["load_config"],
-    "nnkit.task.task": ["build_model", "check_data"],
+    "nnkit.task.data_check": ["check_data"],
+    "nnkit.task.task_loading": ["build_model"],
     "nnkit.training.fit": ["fit"],
     "nnkit.training.listeners": ["Listener"],
     "nnkit.training.loop": ["Evaluation", "Step"],

@@ -34,7 +34,7 @@ from benchmarks.speed import ordered
 from benchmarks.tasks import JOBS, Task, tasks_of
 from benchmarks.time_to_accuracy import Measurement, measured, table_row
 from nnkit.task.config_loading import config_from, load_config
-from nnkit.task.task import build_model
+from nnkit.task.task_loading import build_model
 
 # The counts of PyTorch's FlopCounterMode for each row: forward; forward and backward.
 COUNTED = {

@@ -17,7 +17,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import build_model, load_task
+from nnkit.task.task_loading import build_model, load_task
 from nnkit.training.trainer import Trainer
 
 MNIST = 60_000  # training images

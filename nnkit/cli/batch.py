@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from nnkit.cli.batch_options import (
+    BaselineOption,
+    BatchArgument,
+    DryRunOption,
+    FailFastOption,
+    JUnitOption,
+    MaxFailuresOption,
+    OnlyOption,
+    RerunFailedOption,
+    TablesOption,
+)
 from nnkit.cli.executors import (
     ExecutorKind,
     ExecutorOption,
@@ -20,9 +31,9 @@ from nnkit.cli.executors import (
     starter_of,
 )
 from nnkit.cli.gates import exit_if_missed
-from nnkit.cli.options import JsonOption, RunsOption, argument
+from nnkit.cli.options import JsonOption, QuietOption, RunsOption
 from nnkit.cli.output import print_json, say, show_bytes, show_seconds, table
-from nnkit.cli.output_files import check_no_input, check_output_file, write_output
+from nnkit.cli.output_files import check_no_input, write_output
 
 if TYPE_CHECKING:
     from nnkit.experiments.batch_file import Cell, LoadedBatch
@@ -31,19 +42,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # a file to which GitHub Actions adds Markdown
 
-BatchArgument = Annotated[Path, argument("FILE")]
 INTERRUPTED = 130  # the exit code if cells are left over, as after Ctrl-C
-FORMATS = (".csv", ".json", ".md")
-
-
-def _check_report(paths: list[Path] | None) -> list[Path] | None:
-    from nnkit.errors import UsageError
-
-    for path in paths or ():
-        check_output_file(path)
-        if path.suffix not in FORMATS:
-            raise UsageError(f"{path}: the name of a table must end in {', '.join(FORMATS)}")
-    return paths
 
 
 def batch(
@@ -51,68 +50,17 @@ def batch(
     jobs: JobsOption = None,
     kind: ExecutorOption = ExecutorKind.LOCAL,
     scheduler: SchedulerOption = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="PART",
-            help="Run only cells whose description contains PART, such as lr=0.1 (repeatable).",
-            show_default=False,
-        ),
-    ] = None,
-    rerun_failed: Annotated[
-        bool, typer.Option("--rerun-failed", help="Train diverged cells again, from the start.")
-    ] = False,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")
-    ] = False,
-    max_failures: Annotated[
-        int | None,
-        typer.Option(
-            "--max-failures",
-            min=1,
-            metavar="N",
-            help="Stop when N cells have failed.",
-            show_default=False,
-        ),
-    ] = None,
+    only: OnlyOption = None,
+    rerun_failed: RerunFailedOption = False,
+    fail_fast: FailFastOption = False,
+    max_failures: MaxFailuresOption = None,
     time_limit: TimeLimitOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the cells with predicted time and memory.")
-    ] = False,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Write the table as .csv, .json or .md (repeatable).",
-            show_default=False,
-            callback=_check_report,
-        ),
-    ] = None,
-    junit: Annotated[
-        Path | None,
-        typer.Option(
-            "--junit",
-            metavar="FILE",
-            help="Write runs and gates as JUnit XML.",
-            show_default=False,
-            callback=check_output_file,
-        ),
-    ] = None,
-    write_baseline: Annotated[
-        Path | None,
-        typer.Option(
-            "--write-baseline",
-            metavar="FILE",
-            help="Write the final metrics, for gates with no_worse_than.",
-            show_default=False,
-            callback=check_output_file,
-        ),
-    ] = None,
+    dry_run: DryRunOption = False,
+    output: TablesOption = None,
+    junit: JUnitOption = None,
+    write_baseline: BaselineOption = None,
     runs: RunsOption = Path("runs"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train every cell of FILE, a batch of experiments.

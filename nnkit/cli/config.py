@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnkit.cli.options import ConfigArgument, JsonOption, SetOption, group
+from nnkit.cli.options import ConfigArgument, JsonOption, SetOption, group, switch
 from nnkit.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def validate(
     config: ConfigArgument,
     overrides: SetOption = None,
     with_data: Annotated[
-        bool, typer.Option("--data", help="Also load the data and check that shapes fit.")
+        bool, switch("--data", "Also load the data and check that shapes fit.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,7 +32,7 @@ def validate(
     try:
         loaded = nnkit.load_config(config, overrides or ())
         if with_data:
-            from nnkit.task.task import load_task
+            from nnkit.task.task_loading import load_task
             from nnkit.training.trainer import Trainer
 
             with loaded.locating():
@@ -56,9 +56,7 @@ def validate(
 def show(
     config: ConfigArgument,
     overrides: SetOption = None,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="Show where each value was given.")
-    ] = False,
+    origin: Annotated[bool, switch("--origin", "Show where each value was given.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print CONFIG resolved, with the table of its network's layers.
@@ -101,7 +99,7 @@ def _layers(config: Config) -> list[str]:
     import nnkit
     from nnkit.cli.layers import layer_table
     from nnkit.errors import DataError
-    from nnkit.nn.model import describe
+    from nnkit.nn.model_summary import describe
 
     try:
         return layer_table(describe(nnkit.build_model(config))).splitlines()
@@ -135,7 +133,7 @@ def _scalar(value: Any) -> str:
     """Formats a scalar or an empty collection as YAML on one line."""
     import json
 
-    from nnkit.config.yaml import dump_yaml
+    from nnkit.config.yaml_dump import dump_yaml
 
     text = dump_yaml([value]).removeprefix("- ").strip()
     return text if "\n" not in text else json.dumps(value, ensure_ascii=False)

@@ -16,6 +16,7 @@ from nnkit.cli.options import (
     SheetOption,
     argument,
     group,
+    switch,
 )
 from nnkit.cli.output import (
     print_json,
@@ -63,7 +64,7 @@ def check(
     config: ConfigArgument,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Fail if a held-out set has texts of the training set."),
+        switch("--strict", "Fail if a held-out set has texts of the training set."),
     ] = False,
     overrides: SetOption = None,
     as_json: JsonOption = False,
@@ -170,7 +171,7 @@ def _print_columns(config: Config) -> None:
 def show_data(
     config: ConfigArgument,
     augmented: Annotated[
-        bool, typer.Option("--augment", help="Also show each sample as changed by data.augment.")
+        bool, switch("--augment", "Also show each sample as changed by data.augment.")
     ] = False,
     samples: SamplesOption = None,
     count: Annotated[

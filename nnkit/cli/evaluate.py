@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from nnkit.cli.checkpoints import chosen_checkpoint
 from nnkit.cli.gates import exit_if_missed, say_passed
-from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption
+from nnkit.cli.options import CheckpointArgument, JsonOption, RunsOption, file_option, option
 from nnkit.cli.output import print_json, say, say_wrapped, show, show_figure, table
-from nnkit.cli.output_files import check_no_input, check_output_file, write_output
+from nnkit.cli.output_files import check_no_input, write_output
 from nnkit.cli.text_options import MethodsOption, decoding_methods
 from nnkit.cli.written_table import written_table
 
@@ -27,27 +25,20 @@ def evaluate(
     checkpoint: CheckpointArgument,
     split: Annotated[
         str | None,
-        typer.Option(
-            "--split", metavar="SET", help="The set: train, validation or test (the default)."
-        ),
+        option("--split", "SET", "The set: train, validation or test (the default)."),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--data",
-            metavar="PATH",
-            help="A labelled file or folder: other data, of which all samples are evaluated, or "
+            "PATH",
+            "A labelled file or folder: other data, of which all samples are evaluated, or "
             "where the data of the training is now.",
         ),
     ] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(
-            "--predictions",
-            metavar="FILE",
-            help="Write all predictions to a CSV file.",
-            callback=check_output_file,
-        ),
+        file_option("--predictions", "Write all predictions to a CSV file."),
     ] = None,
     decoding: MethodsOption = None,
     runs: RunsOption = Path("runs"),

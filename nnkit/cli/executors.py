@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nnkit.cli.options import option
 from nnkit.cli.output import say
 
 if TYPE_CHECKING:
@@ -28,14 +29,12 @@ class ExecutorKind(StrEnum):
 
 JobsOption = Annotated[
     int | None,
-    typer.Option(
-        "--jobs",
-        "-j",
-        min=1,
-        metavar="N",
-        help="Trainings at a time, which share the processors; by default one per processor, "
+    option(
+        "--jobs -j",
+        "N",
+        "Trainings at a time, which share the processors; by default one per processor, "
         "or per thread of the Dask workers.",
-        show_default=False,
+        min=1,
     ),
 ]
 ExecutorOption = Annotated[
@@ -48,21 +47,19 @@ ExecutorOption = Annotated[
 ]
 SchedulerOption = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--scheduler",
-        metavar="ADDRESS",
-        help="The Dask cluster: tcp://host:8786, tls://host:8786 or a scheduler file.",
-        show_default=False,
+        "ADDRESS",
+        "The Dask cluster: tcp://host:8786, tls://host:8786 or a scheduler file.",
     ),
 ]
 TimeLimitOption = Annotated[
     float | None,
-    typer.Option(
+    option(
         "--time-limit",
+        "MINUTES",
+        "Save and stop after this time; the same command continues.",
         min=0,
-        metavar="MINUTES",
-        help="Save and stop after this time; the same command continues.",
-        show_default=False,
     ),
 ]
 

@@ -58,7 +58,7 @@ def init(
     from nnkit.errors import UsageError
     from nnkit.files import write_new
     from nnkit.task.starter import starter_for
-    from nnkit.task.table_settings import TableOptions
+    from nnkit.task.table_options import TableOptions
 
     if csv is not None:  # as it was written before
         data, output = csv, output or data

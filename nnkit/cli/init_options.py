@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nnkit.cli.options import option
+
 
 class TaskKind(StrEnum):
     """Kinds of predictions: classes or numbers of a table's rows, or of texts."""
@@ -30,60 +32,47 @@ class DecimalMark(StrEnum):
 
 StarterOption = Annotated[
     Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="The file to write (default: the name of DATA with .yaml, or config.yaml).",
-        show_default=False,
+    option(
+        "-o --output",
+        "FILE",
+        "The file to write (default: the name of DATA with .yaml, or config.yaml).",
     ),
 ]
 TestDataOption = Annotated[
     Path | None,
-    typer.Option(
-        "--test",
-        metavar="DATA",
-        help="Other data that is the test set (default: a part of DATA).",
-        show_default=False,
-    ),
+    option("--test", "DATA", "Other data that is the test set (default: a part of DATA)."),
 ]
 ValidationDataOption = Annotated[
     Path | None,
-    typer.Option(
-        "--validation",
-        metavar="DATA",
-        help="Other data that is the validation set (default: a part of DATA).",
-        show_default=False,
+    option(
+        "--validation", "DATA", "Other data that is the validation set (default: a part of DATA)."
     ),
 ]
 LabelOption = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--label",
-        metavar="COLUMN",
-        help="The column to predict (default: the last); repeatable for several numbers, or "
+        "COLUMN",
+        "The column to predict (default: the last); repeatable for several numbers, or "
         "several yes/no labels written as 1 and 0.",
-        show_default=False,
     ),
 ]
 TaskOption = Annotated[
     TaskKind | None,
-    typer.Option(
+    option(
         "--task",
-        metavar="TASK",
-        help="classification or regression of rows; translation, tagging, "
+        "TASK",
+        "classification or regression of rows; translation, tagging, "
         "text_classification or text_regression of texts, or language_model (default: by the "
         "data).",
-        show_default=False,
     ),
 ]
 DelimiterOption = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--delimiter",
-        metavar="CHARACTER",
-        help="What separates cells: a character, tab or space (default: found out).",
-        show_default=False,
+        "CHARACTER",
+        "What separates cells: a character, tab or space (default: found out).",
     ),
 ]
 HeaderOption = Annotated[
@@ -96,29 +85,18 @@ HeaderOption = Annotated[
 ]
 MissingOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--missing",
-        metavar="WORD",
-        help="A cell that means a missing value (repeatable).",
-        show_default=False,
-    ),
+    option("--missing", "WORD", "A cell that means a missing value (repeatable)."),
 ]
 DecimalOption = Annotated[
     DecimalMark | None,
-    typer.Option(
-        "--decimal",
-        metavar="MARK",
-        help="The decimal mark, . or , (default: found out).",
-        show_default=False,
-    ),
+    option("--decimal", "MARK", "The decimal mark, . or , (default: found out)."),
 ]
 UnitOption = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--unit",
-        metavar="UNIT",
-        help="What stands beside numbers and is no part of them, such as kg (repeatable; "
+        "UNIT",
+        "What stands beside numbers and is no part of them, such as kg (repeatable; "
         "default: found out).",
-        show_default=False,
     ),
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnkit.cli.options import JsonOption, RunsOption, argument
+from nnkit.cli.options import JsonOption, RunsOption, argument, option
 from nnkit.cli.output import (
     print_json,
     result_width,
@@ -30,11 +30,7 @@ def ladder(
     data: Annotated[Path, argument("DATA")],
     label: Annotated[
         str | None,
-        typer.Option(
-            "--label",
-            metavar="COLUMN",
-            help="The column of a CSV file to predict (default: the last).",
-        ),
+        option("--label", "COLUMN", "The column of a CSV file to predict (default: the last)."),
     ] = None,
     seed: Annotated[
         int | None,

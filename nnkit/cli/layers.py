@@ -9,7 +9,7 @@ from nnkit.cli.output import show_bytes, table
 
 
 def layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Formats the rows of `nnkit.nn.model.describe` and their totals as a plain table.
+    """Formats the rows of `nnkit.nn.model_summary.describe` and their totals as a plain table.
 
     The last column, `field`, is the receptive field of an output. Below the table, it says how a
     length that varies counts.

@@ -23,33 +23,55 @@ def argument(metavar: str) -> Any:
     return typer.Argument(metavar=metavar, hidden=True, show_default=False)
 
 
+def option(flags: str, metavar: str, about: str, **settings: Any) -> Any:
+    """Creates an option with a value, whose help tells the default in words if there is one.
+
+    Args:
+        flags: its names, separated by spaces.
+        metavar: what stands for the value.
+        about: the help.
+        **settings: further settings of `typer.Option`.
+    """
+    shown = {"show_default": False} | settings
+    return typer.Option(*flags.split(), metavar=metavar, help=about, **shown)
+
+
+def switch(flags: str, about: str) -> Any:
+    """Creates an option without a value.
+
+    Args:
+        flags: its names, separated by spaces.
+        about: the help.
+    """
+    return typer.Option(*flags.split(), help=about)
+
+
+def file_option(flags: str, about: str, **settings: Any) -> Any:
+    """Creates an option for an output file, which is checked before any work.
+
+    Args:
+        flags: its names, separated by spaces.
+        about: the help.
+        **settings: further settings of `typer.Option`.
+    """
+    return option(flags, "FILE", about, **{"callback": check_output_file} | settings)
+
+
+def output_option(about: str, **settings: Any) -> Any:
+    """Creates the option for the output file of a command, as `file_option` does."""
+    return file_option("-o --output", about, **settings)
+
+
 def _several(flag: str, metavar: str, what: str) -> Any:
     """Creates an option that may be given several times."""
-    return typer.Option(flag, metavar=metavar, help=f"{what} (repeatable).", show_default=False)
-
-
-def _output(what: str, *, show_default: bool = False) -> Any:
-    """Creates the option for the output file."""
-    return typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help=what,
-        show_default=show_default,
-        callback=check_output_file,
-    )
+    return option(flag, metavar, f"{what} (repeatable).")
 
 
 ConfigArgument = Annotated[Path, argument("CONFIG")]
 CheckpointArgument = Annotated[str, argument("CHECKPOINT")]
 CheckpointOption = Annotated[
     str | None,
-    typer.Option(
-        "--checkpoint",
-        "-c",
-        metavar="CHECKPOINT",
-        help="A checkpoint file, a run's folder, or a run's name.",
-    ),
+    option("--checkpoint -c", "CHECKPOINT", "A checkpoint file, a run's folder, or a run's name."),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -72,15 +94,14 @@ RunsOption = Annotated[
     Path,
     typer.Option("--runs", metavar="FOLDER", envvar="NNKIT_RUNS", help="Folder of the runs."),
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object to standard output.")
-]
+JsonOption = Annotated[bool, switch("--json", "Print one JSON object to standard output.")]
 PictureOption = Annotated[
-    Path | None, _output("Write a .png or .svg picture (requires matplotlib).")
+    Path | None, output_option("Write a .png or .svg picture (requires matplotlib).")
 ]
-SheetOption = Annotated[Path | None, _output("Write a .png picture.")]
-FiltersOption = Annotated[Path, _output("The .png file to write.", show_default=True)]
+SheetOption = Annotated[Path | None, output_option("Write a .png picture.")]
+FiltersOption = Annotated[Path, output_option("The .png file to write.", show_default=True)]
 PageOption = Annotated[
     Path | None,
-    _output("Write a self-contained .html page, or .md, instead of printing."),
+    output_option("Write a self-contained .html page, or .md, instead of printing."),
 ]
+QuietOption = Annotated[bool, switch("--quiet -q", "Do not show progress.")]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnkit.cli.lines import TextLine, lines_of_file, lines_of_options, texts_of_table
 from nnkit.cli.output import say
+from nnkit.cli.prediction_options import PredictionOutput
 from nnkit.cli.predictions import Answer
 from nnkit.cli.standard_input import Input
 from nnkit.cli.streams import output_failure
 from nnkit.cli.text_answers import TextAnswerWriter, predicted_lines, say_about_lines
+from nnkit.cli.text_options import TextOptions
 
 if TYPE_CHECKING:
     from nnkit.decoding import AnyDecoding
@@ -22,64 +23,41 @@ if TYPE_CHECKING:
 TERMINAL = Path("-")  # the file of an attention that is printed
 
 
-@dataclass(frozen=True, slots=True)
-class TextOutput:
-    """The output of a prediction for texts: what is given for each line, and where.
-
-    Attributes:
-        as_json: whether to print JSON.
-        table: a CSV file to write.
-        probabilities: whether to add the probability of each class.
-        scores: whether to print scores.
-        numbered: whether to print the number of each line.
-        attention: the picture of the attention; `-` to print it.
-    """
-
-    as_json: bool
-    table: Path | None
-    probabilities: bool
-    scores: bool
-    numbered: bool
-    attention: Path | None
-
-
 def predict_texts(
-    model: TrainedModel,
-    texts: Sequence[str],
-    files: Sequence[Input],
-    method: AnyDecoding | None,
-    output: TextOutput,
+    model: TrainedModel, files: Sequence[Input], options: TextOptions, output: PredictionOutput
 ) -> bool:
     """Predicts from texts, line by line; returns whether all of them could be read.
 
     Args:
         model: a model of texts.
-        texts: the texts on the command line.
         files: the text files.
-        method: the decoding method, of a model that writes texts.
+        options: the options for texts, among them texts on the command line.
         output: what is given for each line, and where.
 
     Raises:
-        UsageError: the model has no scores, or several texts are given for the attention.
+        UsageError: the model cannot do what an option asks for.
     """
     from nnkit.errors import UsageError
 
-    if output.scores and not (model.writes or model.gives_probabilities):
+    output.check_probabilities([model])
+    method = options.decoding_method(model)
+    if options.scores and not (model.writes or model.gives_probabilities):
         raise UsageError("--scores is for models that write texts or predict classes")
-    lines, unreadable = _read(model, texts, files)
+    lines, unreadable = _read(model, options.text or (), files)
     alignment = None
-    if output.attention is not None:
+    if options.attention is not None:
         alignment = _alignment(model, lines, method)
-    writer = TextAnswerWriter(output.as_json, output.table, output.scores, output.numbered)
+    is_numbered = options.n_best is not None
+    writer = TextAnswerWriter(output.as_json, output.table, options.scores, is_numbered)
     for answer in unreadable:
         writer.tell(answer)
     for answer in predicted_lines(model, lines, method, probabilities=output.probabilities):
         writer.tell(answer if alignment is None else answer | {"attention": alignment.record()})
-        if output_failure() and not (output.table or output.attention):
+        if output_failure() and not (output.table or options.attention):
             break  # the reader has gone, and no other output was requested
     writer.finish()
-    if alignment is not None:
-        _show(alignment, output)
+    if alignment is not None and options.attention is not None:
+        _show(alignment, options.attention, as_json=output.as_json)
     say_about_lines(model, lines)
     return not writer.failed
 
@@ -126,13 +104,13 @@ def _alignment(
     return align(model.writer(method), lines[0].text, best)
 
 
-def _show(alignment: TextAlignment, output: TextOutput) -> None:
+def _show(alignment: TextAlignment, place: Path, *, as_json: bool) -> None:
+    """Draws an attention in a file, or prints it unless it is part of the JSON."""
     from nnkit.cli.output_files import write_output
     from nnkit.inspection.alignment_drawing import as_lines, draw_alignment
 
-    assert output.attention is not None
-    if output.attention != TERMINAL:
-        draw_alignment(alignment, output.attention, write_output)
-        say(f"wrote {output.attention}")
-    elif not output.as_json:
+    if place != TERMINAL:
+        draw_alignment(alignment, place, write_output)
+        say(f"wrote {place}")
+    elif not as_json:
         print("\n".join(as_lines(alignment)))

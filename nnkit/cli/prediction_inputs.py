@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnkit.cli.checkpoints import chosen_checkpoint
+from nnkit.cli.latest_run import TEXTS, latest_checkpoint
 from nnkit.cli.lines import OPTION
 from nnkit.cli.output import say
 from nnkit.cli.standard_input import Input
@@ -15,11 +16,8 @@ from nnkit.cli.standard_input import Input
 if TYPE_CHECKING:
     from nnkit.inference.trained_model import TrainedModel
 
-PICTURES, TEXTS = "pictures", "texts"
+PICTURES = "pictures"
 TABLES = {".csv": "csv", ".tsv": "csv", ".npy": "npy", ".npz": "npz"}
-# The data sources whose models accept tables of each kind.
-ARRAYS = {"npy", "npz", "mnist", "idx", "adding"}
-READERS = {TEXTS: set[str](), "csv": {"csv", "series"}, "npy": ARRAYS, "npz": ARRAYS}
 
 
 def each_file(inputs: Sequence[Input]) -> Iterator[Input]:
@@ -84,35 +82,8 @@ def networks_for(
         return dict.fromkeys(first, model)
     found = {}
     for kind, file in first.items():
-        place = DIGITS if kind == PICTURES else _latest(runs, file)
+        place = DIGITS if kind == PICTURES else latest_checkpoint(runs, file, kind)
         if kind != PICTURES:
             say(f"using {place}")
         found[kind] = nnkit.load_checkpoint(place)
     return found
-
-
-def _latest(runs: Path, file: Input) -> Path:
-    """The checkpoint of the most recent run that accepts tables of this kind."""
-    from nnkit.errors import CheckpointError, UsageError
-    from nnkit.runs.directory import best_checkpoint, list_runs
-    from nnkit.runs.header import read_header
-
-    for run in reversed(list_runs(runs)):
-        try:
-            path = best_checkpoint(run)
-            header = read_header(path)
-            kind = header["config"]["data"]["source"]["kind"]
-        except (CheckpointError, KeyError, TypeError):
-            continue
-        if kind in READERS[kind_of(file.path)]:
-            return path
-        if header.get("text") is not None and _may_be_texts(file):
-            return path
-    what = "was trained on texts" if file.name == OPTION else f"can read {Path(file.name).name}"
-    raise UsageError(f"no run in {runs}/ {what}; train one first, or choose one with --checkpoint")
-
-
-def _may_be_texts(file: Input) -> bool:
-    """Whether a file may be a text on each line: text that is not called a table."""
-    kind = kind_of(file.path)
-    return kind == TEXTS or (kind == "csv" and Path(file.name).suffix.lower() not in TABLES)

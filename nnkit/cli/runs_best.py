@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from nnkit.cli.options import JsonOption, RunsOption
+from nnkit.cli.options import JsonOption, RunsOption, option
 from nnkit.cli.output import print_json, result_width, say, show_figure, wrapped
 
 if TYPE_CHECKING:
@@ -21,11 +19,11 @@ if TYPE_CHECKING:
 def best(
     metric: Annotated[
         str,
-        typer.Option("--metric", metavar="NAME", help="A final metric, such as test.accuracy."),
+        option("--metric", "NAME", "A final metric, such as test.accuracy."),
     ],
     name: Annotated[
         str | None,
-        typer.Option("--name", metavar="CONFIG", help="Compare only runs of this name."),
+        option("--name", "CONFIG", "Compare only runs of this name."),
     ] = None,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,

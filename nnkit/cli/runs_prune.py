@@ -9,9 +9,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from nnkit.cli.options import JsonOption, RunsOption
+from nnkit.cli.options import JsonOption, RunsOption, option, switch
 from nnkit.cli.output import print_json, say, show_bytes, table
 
 if TYPE_CHECKING:
@@ -21,32 +19,29 @@ if TYPE_CHECKING:
 def prune(
     keep_best: Annotated[
         int | None,
-        typer.Option(
-            "--keep-best",
-            min=1,
-            metavar="N",
-            help="Remove finished runs, except for the N best of each name.",
+        option(
+            "--keep-best", "N", "Remove finished runs, except for the N best of each name.", min=1
         ),
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--metric",
-            metavar="NAME",
-            help="What is best, such as test.accuracy; default: the monitored metric.",
+            "NAME",
+            "What is best, such as test.accuracy; default: the monitored metric.",
         ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--older-than",
-            metavar="AGE",
-            help="Remove runs of any state last trained that long ago: 12h, 30d, 8w.",
+            "AGE",
+            "Remove runs of any state last trained that long ago: 12h, 30d, 8w.",
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, switch("--yes -y", "Do not ask.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")
+        bool, switch("--dry-run", "List what would be removed; remove nothing.")
     ] = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,

@@ -2,101 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from nnkit.cli.options import option, switch
 from nnkit.cli.output_files import check_output_file
 
 if TYPE_CHECKING:
     from nnkit.decoding import AnyDecoding
     from nnkit.inference.trained_model import TrainedModel
 
+# Options of models that write texts.
+OF_WRITING = {"decoding", "beam", "n_best", "temperature", "seed", "max_length"}
+
 TextOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--text",
-        metavar="WORDS",
-        help="A text to predict from, instead of files (repeatable).",
-        show_default=False,
-    ),
+    option("--text", "WORDS", "A text to predict from, instead of files (repeatable)."),
 ]
 DecodingOption = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--decoding",
-        metavar="YAML",
-        help="How texts are written, as in a config: greedy, sample, '{beam: {width: 5}}' "
+        "YAML",
+        "How texts are written, as in a config: greedy, sample, '{beam: {width: 5}}' "
         "(default: as in the config of the run).",
-        show_default=False,
     ),
 ]
 MethodsOption = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--decoding",
-        metavar="YAML",
-        help="How texts are written, as in a config: greedy, '{beam: {width: 5}}'; repeatable to "
+        "YAML",
+        "How texts are written, as in a config: greedy, '{beam: {width: 5}}'; repeatable to "
         "compare methods (default: as in the config of the run).",
-        show_default=False,
     ),
 ]
 BeamOption = Annotated[
     int | None,
-    typer.Option(
-        "--beam",
-        metavar="N",
-        min=1,
-        help="Write texts by a beam search that keeps N of them at a time.",
-        show_default=False,
-    ),
+    option("--beam", "N", "Write texts by a beam search that keeps N of them at a time.", min=1),
 ]
 NBestOption = Annotated[
     int | None,
-    typer.Option(
+    option(
         "--n-best",
-        metavar="N",
+        "N",
+        "Give the N best texts, or N samples, for each line, with the number of the line.",
         min=1,
-        help="Give the N best texts, or N samples, for each line, with the number of the line.",
-        show_default=False,
     ),
 ]
 ScoresOption = Annotated[
     bool,
-    typer.Option(
-        "--scores", help="Also give the score of each text, or the probability of its class."
-    ),
+    switch("--scores", "Also give the score of each text, or the probability of its class."),
 ]
 TemperatureOption = Annotated[
     float | None,
-    typer.Option(
-        "--temperature", metavar="T", help="The temperature of sampling.", show_default=False
-    ),
+    option("--temperature", "T", "The temperature of sampling."),
 ]
 SeedOption = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", help="The seed of sampling.", show_default=False),
+    option("--seed", "N", "The seed of sampling."),
 ]
 MaxLengthOption = Annotated[
     int | None,
-    typer.Option(
-        "--max-length",
-        metavar="N",
-        min=1,
-        help="Write at most N symbols, those of a beginning included.",
-        show_default=False,
-    ),
+    option("--max-length", "N", "Write at most N symbols, those of a beginning included.", min=1),
 ]
 AttentionOption = Annotated[
     Path | None,
-    typer.Option(
+    option(
         "--attention",
-        metavar="FILE",
-        help="Draw the attention of a translation to its source as .png or .svg (requires "
+        "FILE",
+        "Draw the attention of a translation to its source as .png or .svg (requires "
         "matplotlib), or print it, if FILE is -.",
-        show_default=False,
         callback=lambda path: path if path == Path("-") else check_output_file(path),
     ),
 ]
@@ -113,42 +91,56 @@ def decoding_methods(values: Sequence[str]) -> list[AnyDecoding]:
     return [decoding_from(value, "--decoding") for value in values]
 
 
-def chosen_decoding(
-    model: TrainedModel,
-    decoding: str | None,
-    beam: int | None = None,
-    n_best: int | None = None,
-    temperature: float | None = None,
-    seed: int | None = None,
-    max_length: int | None = None,
-) -> AnyDecoding | None:
-    """The decoding method that options choose; None if the model does not write texts.
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """The options of `nnkit predict` for models of texts; None for those that are not given."""
 
-    Raises:
-        UsageError: the model does not write texts, but an option is given, or does not suit others.
-        ConfigError: the method or one of its settings does not exist.
-    """
-    from nnkit.errors import UsageError
-    from nnkit.inference.decoding_options import decoding_from, with_beam, with_options
+    text: Sequence[str] | None = None
+    decoding: str | None = None
+    beam: int | None = None
+    n_best: int | None = None
+    scores: bool = False
+    temperature: float | None = None
+    seed: int | None = None
+    max_length: int | None = None
+    attention: Path | None = None
 
-    given = {
-        "--decoding": decoding,
-        "--beam": beam,
-        "--n-best": n_best,
-        "--temperature": temperature,
-        "--seed": seed,
-        "--max-length": max_length,
-    }
-    if not model.writes:
-        for option, value in given.items():
-            if value is not None:
-                raise UsageError(f"{option} is for models that write texts; this one does not")
-        return None
-    if decoding is not None and beam is not None:
-        raise UsageError(f"--beam and --decoding exclude each other: --decoding 'beam: {beam}'")
-    method = model.writer(model.config.decoding).decoding
-    if decoding is not None:
-        method = decoding_from(decoding, "--decoding")
-    if beam is not None:
-        method = with_beam(method, beam)
-    return with_options(method, n_best, temperature, seed, max_length)
+    def refuse(self) -> None:
+        """Checks that none is given, for a model that is not of texts.
+
+        Raises:
+            UsageError: one is given.
+        """
+        self._refuse(fields(self), "is for models of texts; this is another")
+
+    def decoding_method(self, model: TrainedModel) -> AnyDecoding | None:
+        """The decoding method that they choose; None if the model does not write texts.
+
+        Raises:
+            UsageError: an option is given that the model cannot use, or that excludes another.
+            ConfigError: the method or one of its settings does not exist.
+        """
+        from nnkit.errors import UsageError
+        from nnkit.inference.decoding_options import decoding_from, with_beam, with_options
+
+        if not model.writes:
+            of_writing = [field for field in fields(self) if field.name in OF_WRITING]
+            self._refuse(of_writing, "is for models that write texts; this one does not")
+            return None
+        if self.decoding is not None and self.beam is not None:
+            raise UsageError(
+                f"--beam and --decoding exclude each other: --decoding 'beam: {self.beam}'"
+            )
+        method = model.writer(model.config.decoding).decoding
+        if self.decoding is not None:
+            method = decoding_from(self.decoding, "--decoding")
+        if self.beam is not None:
+            method = with_beam(method, self.beam)
+        return with_options(method, self.n_best, self.temperature, self.seed, self.max_length)
+
+    def _refuse(self, refused: Iterable[Field[Any]], why: str) -> None:
+        from nnkit.errors import UsageError
+
+        for field in refused:
+            if getattr(self, field.name) is not field.default:
+                raise UsageError(f"--{field.name.replace('_', '-')} {why}")

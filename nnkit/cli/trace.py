@@ -17,6 +17,7 @@ from nnkit.cli.options import (
     SetOption,
     SplitOption,
     argument,
+    switch,
 )
 from nnkit.cli.output import print_json, results, say
 from nnkit.cli.output_files import write_output
@@ -48,7 +49,7 @@ def trace(
     ] = Format.TEXT,
     output: PageOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also trace networks of more than 1,000 parameters.")
+        bool, switch("--force", "Also trace networks of more than 1,000 parameters.")
     ] = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,

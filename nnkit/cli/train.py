@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnkit.cli.gates import exit_if_missed, say_passed
-from nnkit.cli.options import ConfigArgument, JsonOption, RunsOption, SetOption
+from nnkit.cli.options import (
+    ConfigArgument,
+    JsonOption,
+    QuietOption,
+    RunsOption,
+    SetOption,
+    option,
+    switch,
+)
 from nnkit.cli.output import (
     print_json,
     result_width,
@@ -34,29 +42,28 @@ def train(
     overrides: SetOption = None,
     resume: Annotated[
         bool,
-        typer.Option(
+        switch(
             "--resume",
-            help="Continue this config's interrupted run, or a shorter run after raising epochs.",
+            "Continue this config's interrupted run, or a shorter run after raising epochs.",
         ),
     ] = False,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Train again, replacing this config's earlier run.")
+        bool, switch("--restart", "Train again, replacing this config's earlier run.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Build, check and time one step; write nothing.")
+        bool, switch("--dry-run", "Build, check and time one step; write nothing.")
     ] = False,
     folds: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--folds",
+            "K",
+            "Cross-validate: train K times, testing on another K-th of the data each time.",
             min=2,
-            metavar="K",
-            help="Cross-validate: train K times, testing on another K-th of the data each time.",
-            show_default=False,
         ),
     ] = None,
     runs: RunsOption = Path("runs"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train the network that CONFIG, a YAML file, describes.
@@ -72,14 +79,8 @@ def train(
     from nnkit.cli.interruption import Interruption
     from nnkit.cli.processes import ranks_of_launcher, refuse_several
     from nnkit.cli.several_runs import Options, train_each
-    from nnkit.errors import UsageError
 
-    if resume and restart:
-        raise UsageError("--resume and --restart exclude each other; use one of them")
-    if dry_run and (resume or restart):
-        raise UsageError("--dry-run cannot be combined with --resume or --restart")
-    if dry_run and folds is not None:
-        raise UsageError("--dry-run cannot be combined with --folds")
+    _check_together(resume=resume, restart=restart, dry_run=dry_run, in_folds=folds is not None)
     if dry_run:
         refuse_several("train --dry-run")
         _dry_run(_load(config, overrides or ()), runs, as_json)
@@ -111,6 +112,22 @@ def train(
         raise typer.Exit(exit_code)
     say_passed(found)
     exit_if_missed(found)
+
+
+def _check_together(*, resume: bool, restart: bool, dry_run: bool, in_folds: bool) -> None:
+    """Checks that the options do not exclude each other.
+
+    Raises:
+        UsageError: they do.
+    """
+    from nnkit.errors import UsageError
+
+    if resume and restart:
+        raise UsageError("--resume and --restart exclude each other; use one of them")
+    if dry_run and (resume or restart):
+        raise UsageError("--dry-run cannot be combined with --resume or --restart")
+    if dry_run and in_folds:
+        raise UsageError("--dry-run cannot be combined with --folds")
 
 
 def _load(config: Path, overrides: Sequence[str]) -> Config:

@@ -18,7 +18,12 @@ from nnkit.cli.executors import (
     executor_of,
     starter_of,
 )
-from nnkit.cli.options import JsonOption, RunsOption, argument
+from nnkit.cli.options import (
+    JsonOption,
+    QuietOption,
+    RunsOption,
+    argument,
+)
 from nnkit.cli.output import (
     print_json,
     result_width,
@@ -29,7 +34,15 @@ from nnkit.cli.output import (
     table,
     wrapped,
 )
-from nnkit.cli.output_files import check_output_file, write_output
+from nnkit.cli.output_files import write_output
+from nnkit.cli.tune_options import (
+    BestConfigOption,
+    ChartOption,
+    ShowOption,
+    StorageOption,
+    TakeOverOption,
+    TrialsOption,
+)
 
 if TYPE_CHECKING:
     from nnkit.bars import Bars
@@ -45,59 +58,18 @@ STUDIES = "tune"  # the folder of studies in the folder of runs
 
 def tune(
     file: Annotated[Path, argument("FILE")],
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            "--trials",
-            min=1,
-            metavar="N",
-            help="Trials in total, with those trained before (default: that of FILE).",
-            show_default=False,
-        ),
-    ] = None,
+    trials: TrialsOption = None,
     jobs: JobsOption = None,
     kind: ExecutorOption = ExecutorKind.LOCAL,
     scheduler: SchedulerOption = None,
     time_limit: TimeLimitOption = None,
-    show: Annotated[
-        bool, typer.Option("--show", help="Show the trials so far, and train nothing.")
-    ] = False,
-    chart: Annotated[
-        Path | None,
-        typer.Option(
-            "--chart",
-            metavar="FILE",
-            help="Draw history and importance as .png or .svg (requires matplotlib).",
-            show_default=False,
-            callback=check_output_file,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Write the best config here (default: best.yaml in the folder of the study).",
-            show_default=False,
-            callback=check_output_file,
-        ),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            "--storage",
-            metavar="URL",
-            help="Optuna's storage of the study, such as a database, or the file of a journal.",
-            show_default=False,
-        ),
-    ] = None,
-    take_over: Annotated[
-        bool,
-        typer.Option("--take-over", help="Continue trials of other machines, if these are gone."),
-    ] = False,
+    show: ShowOption = False,
+    chart: ChartOption = None,
+    output: BestConfigOption = None,
+    storage: StorageOption = None,
+    take_over: TakeOverOption = False,
     runs: RunsOption = Path("runs"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show progress.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search for the best settings in FILE, a config with spaces.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from nnkit.config.yaml import Node, fault
+from nnkit.config.node import Node, error_at
 
 BATCH = ("base", "configs", "variants", "grid", "zip", "exclude", "include")
 SEARCH = "search"
@@ -28,7 +28,7 @@ def check_is_config(document: Node) -> None:
             "a section of batch files; write it in a file of its own, with this config as its "
             "base, for nnkit batch"
         )
-    raise fault(document.value[found].key, message, (found,))
+    raise error_at(document.value[found].key, message, (found,))
 
 
 def check_is_batch(document: Node) -> None:
@@ -42,7 +42,7 @@ def check_is_batch(document: Node) -> None:
     if found is not None and _first(document, BATCH) is None:
         node = document.value[found]
         file = Path(node.key.file).name
-        raise fault(
+        raise error_at(
             node.key,
             "this is a config, for nnkit train; for a batch, write a file with "
             f"base: {file}, grid: and seeds:",
@@ -59,14 +59,14 @@ def check_is_search(document: Node) -> None:
     found = _first(document, BATCH)
     if found is not None and document.child(SEARCH) is None:
         message = "a section of batch files; run this one with: nnkit batch"
-        raise fault(document.value[found].key, message, (found,))
+        raise error_at(document.value[found].key, message, (found,))
 
 
 def _refuse_search(document: Node) -> None:
     section = document.child(SEARCH)
     if section is not None:
         message = "a section of files with search spaces; run this one with: nnkit tune"
-        raise fault(section.key, message, (SEARCH,))
+        raise error_at(section.key, message, (SEARCH,))
 
 
 def _first(document: Node, names: Collection[str]) -> str | None:

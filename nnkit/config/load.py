@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nnkit.config.node import Mark, Node, error_at
 from nnkit.config.spec import SHORTHAND_KEY
-from nnkit.config.yaml import MAX_DEPTH, Mark, Node, fault, parse_yaml, read_yaml
+from nnkit.config.yaml import parse_yaml, read_yaml
+from nnkit.config.yaml_composer import MAX_DEPTH
 from nnkit.errors import ConfigError, SettingPath, UsageError
 
 IsValue = Callable[[Node], bool]
@@ -40,7 +42,7 @@ def _read_extended(path: Path, above: tuple[Path, ...], is_value: IsValue) -> No
     if base is None:
         return document
     if not isinstance(base.value, str):
-        raise fault(base.mark, "expected the path of a YAML file", ("extends",))
+        raise error_at(base.mark, "expected the path of a YAML file", ("extends",))
     chain = (*above, path.resolve())
     base_path = path.parent / base.value
     try:
@@ -48,11 +50,11 @@ def _read_extended(path: Path, above: tuple[Path, ...], is_value: IsValue) -> No
     except (OSError, ValueError, RuntimeError):  # not a valid file name
         circular, exists = False, False
     if circular:
-        raise fault(
+        raise error_at(
             base.mark, "this file extends itself, directly or through other files", ("extends",)
         )
     if not exists:
-        raise fault(base.mark, f"no such file: {base_path}", ("extends",))
+        raise error_at(base.mark, f"no such file: {base_path}", ("extends",))
     own = {name: child for name, child in document.value.items() if name != "extends"}
     inherited = _read_extended(base_path, chain, is_value)
     return merge(inherited, replace(document, value=own), is_value)
@@ -106,7 +108,7 @@ def override(document: Node, key: str, value: Node, mark: Mark) -> Node:
     """
     parts = key.split(".")
     if not all(parts) or len(parts) > MAX_DEPTH:
-        raise fault(mark, f"'{key}' is not a setting; write its path, such as optimizer.lr")
+        raise error_at(mark, f"'{key}' is not a setting; write its path, such as optimizer.lr")
     return _put(document, parts, value, mark, ())
 
 
@@ -125,7 +127,7 @@ def _put(node: Node, parts: Sequence[str], new: Node, origin: Mark, done: Settin
     if isinstance(node.value, list):
         part, rest = parts[0], parts[1:]
         if not (part.isascii() and part.isdigit() and int(part) < len(node.value)):
-            raise fault(
+            raise error_at(
                 origin,
                 f"no item '{part}' in this list of {len(node.value)}; items are numbered from 0",
                 done,

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from nnkit.config.yaml import WrittenStr
+from nnkit.config.node import WrittenStr
 
 # In a JSON Schema, `{HELD: name}` refers to the part marked with `{NAMED: name}`. A `$ref` cannot
 # be used, because pydantic resolves it only among its own definitions.

@@ -93,7 +93,7 @@ def samples_in_memory(
     Raises:
         DataError: the targets do not fit, or contain a class that the model does not know.
     """
-    cells, missing = _present_targets(y, len(inputs), missing_target, notation)
+    cells, missing = _present_targets(y, len(inputs), missing_target, notation, is_setting=False)
     missing.warn()
     if classes is None:
         targets, _ = _targets(cells, integers_are_classes=False)
@@ -115,7 +115,7 @@ def _with_targets(
 
 
 def _present_targets(
-    y: Any, samples: int, missing_target: OnMissing, notation: Notation
+    y: Any, samples: int, missing_target: OnMissing, notation: Notation, *, is_setting: bool = True
 ) -> tuple[Array, MissingTargetsInMemory]:
     """The targets that are not missing, and which are.
 
@@ -138,7 +138,7 @@ def _present_targets(
         absent = np.asarray(gaps.any(axis=1))
     first = f"row {absent.argmax() + 1} of y"
     missing = MissingTargetsInMemory.of(absent, "y", first, "row", "target")
-    missing.check(missing_target)
+    missing.check(missing_target, is_setting=is_setting)
     if cells.dtype.kind in "fO" and (wrong := np.isin(rows, (np.inf, -np.inf)).any(axis=1)).any():
         raise DataError(f"row {wrong.argmax() + 1} of y: infinity; correct it, or leave it out")
     present = cells[~absent]

@@ -38,8 +38,12 @@ class MissingTargets:
     target: str
     several: str = ""
 
-    def check(self, on_missing: OnMissing) -> None:
+    def check(self, on_missing: OnMissing, *, is_setting: bool = True) -> None:
         """Checks that all samples have a target, or that those without one may be dropped.
+
+        Args:
+            on_missing: what becomes of samples without a target.
+            is_setting: whether a setting says so, which messages may advise.
 
         Raises:
             DataError: targets are missing.
@@ -54,9 +58,10 @@ class MissingTargets:
         if on_missing == "error":
             also = f"is a {self.several} in" if self.several else "in"
             others = f", as {also} {self.count - 1:,} other {self._units(self.count - 1)}"
+            drop = "set data.source.missing_target: drop to " * is_setting
             raise DataError(
                 f"{self.first}: the {self.target} is missing{others * (self.count > 1)}; fill it "
-                f"in, or set data.source.missing_target: drop to leave out such {self.unit}s"
+                f"in, or {drop}leave out such {self.unit}s"
             )
 
     def notices(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import numpy as np
 from nnkit.config.spec import Component, Tagged
 from nnkit.data.dataset import Array, Samples, chunks
 from nnkit.data.lazy import LazyArray, mapped
-from nnkit.data.preprocess import MinMax, Standardize, Statistics
+from nnkit.data.preprocessing.feature_scaling import MinMax, Standardize
+from nnkit.data.preprocessing.preprocessing_step import Statistics
 from nnkit.errors import SettingError
 
 

@@ -13,9 +13,10 @@ from pydantic import Field, model_validator
 
 from nnkit.config.file_kinds import check_is_batch
 from nnkit.config.load import override
+from nnkit.config.node import Mark, Node, error_at
 from nnkit.config.spec import FilePath, Listed, Spec
 from nnkit.config.validation import in_file_order, located, merged, validate
-from nnkit.config.yaml import Mark, Node, fault, read_yaml
+from nnkit.config.yaml import read_yaml
 from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_document, config_in
@@ -158,14 +159,14 @@ def load_batch(path: str | Path) -> LoadedBatch:
         except ConfigError as error:
             problems += error.problems
         if len(cells) > MOST_CELLS:
-            raise fault(document.mark, f"more than {MOST_CELLS:,} cells")
+            raise error_at(document.mark, f"more than {MOST_CELLS:,} cells")
     batch = LoadedBatch(Path(path), spec, tuple(cells), document)
     if impossible := list(impossible_bounds(spec.expect)):
         problems += batch.error_at(impossible).problems
     if problems:
         raise merged(problems)
     if not cells:
-        raise fault(document.mark, "no cell is left; exclude fewer")
+        raise error_at(document.mark, "no cell is left; exclude fewer")
     return batch
 
 
@@ -298,14 +299,14 @@ def _bases(path: Path, document: Node) -> Iterator[tuple[str, Node]]:
     if base is not None:
         file = path.parent / base.value
         if not file.is_file():
-            raise fault(base.mark, f"no such file: {file}", ("base",))
+            raise error_at(base.mark, f"no such file: {file}", ("base",))
         yield file.stem, config_document(file)
         return
     assert pattern is not None
     files = sorted(path.parent.glob(pattern.value))
     files = [file for file in files if file.resolve() != path.resolve()]
     if not files:
-        raise fault(pattern.mark, f"no file matches {path.parent / pattern.value}", ("configs",))
+        raise error_at(pattern.mark, f"no file matches {path.parent / pattern.value}", ("configs",))
     for file in files:
         yield file.stem, config_document(file)
 
@@ -334,7 +335,7 @@ def _over_seeds(
     if len(numbers) < needed:
         assert seeds is not None
         message = f"a gate under expect: needs {needed} seeds, but this gives {len(numbers)}"
-        raise fault(seeds.mark, message, ("seeds",))
+        raise error_at(seeds.mark, message, ("seeds",))
     origin = document.mark if seeds is None else seeds.key
     chosen = [[*overrides, Override(SEED, number, origin)] for number in numbers]
     return [Cell(_config(base, each), axes) for each in chosen]

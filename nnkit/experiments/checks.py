@@ -16,7 +16,8 @@ from nnkit.inspection.dry_run import predict_training
 from nnkit.runs.directory import RunDirectory
 from nnkit.runs.results import OF_RUN
 from nnkit.task.gate import Gate, suggested_metric
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
 

@@ -12,14 +12,16 @@ import numpy as np
 
 from nnkit.errors import DataError, SettingError
 from nnkit.metrics.metric import TargetKind
-from nnkit.nn.losses import BinaryCrossEntropy
+from nnkit.nn.losses.binary_cross_entropy import BinaryCrossEntropy
 from nnkit.nn.params import Array
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
 from nnkit.task.starter import FEWEST_TO_SPLIT, suitable_steps
-from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.table_options import TableOptions
+from nnkit.task.table_settings import choose_settings
 from nnkit.task.target_factory import are_labels
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 
 Settings = dict[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nnkit.config.load import tag_of
+from nnkit.config.node import Mark, Node
 from nnkit.config.spec import Component, Listed, Positive, Spec, Tagged
 from nnkit.config.validation import in_file_order, validate
-from nnkit.config.yaml import Mark, Node
 from nnkit.errors import ConfigError, Problem, SettingPath, dotted
 from nnkit.text import as_json
 

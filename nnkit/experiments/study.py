@@ -6,18 +6,15 @@ This module imports Optuna and is itself imported only where it is used.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from time import time
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -26,7 +23,7 @@ from nnkit.errors import UsageError
 from nnkit.experiments.file_lock import FileLock
 from nnkit.experiments.job import FAILED, Ending
 from nnkit.experiments.presence import Presence, forget, is_alive
-from nnkit.experiments.search_settings import Sampler
+from nnkit.experiments.seeded_sampler import SeededByTrial
 from nnkit.experiments.spaces import Choice, Dimension, IntRange, Value
 from nnkit.experiments.tune_checks import CheckedTune
 from nnkit.metrics import higher_is_better
@@ -37,12 +34,14 @@ JOURNAL = "journal.log"
 PROCESSES = "processes"  # the folder of the presences of all processes
 FEWEST_BEST = 5  # trials that count as the best in the importance
 LONGEST_ASKING = 60  # seconds until a trial has an owner
-
 # Names of attributes of a trial.
 OWNER = "owner"  # the process that trains it; "" if none does
 SURPLUS = "surplus"  # asked for by two processes at once, beyond the number of trials
 ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-
+ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
+ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
+ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
+ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
 STATES = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",
@@ -327,49 +326,6 @@ class Attempt:
         """Whether the trial has ended, in this process or another one."""
         with self.study.lock:
             return bool(self._stored().state.is_finished())
-
-
-class SeededByTrial(BaseSampler):  # type: ignore[misc]
-    """A sampler whose draws depend on the number of the trial, not on those before it.
-
-    So a study that is continued draws what it would have drawn without the interruption, and
-    several processes do not draw the same values.
-    """
-
-    def __init__(self, sampler: Sampler, seed: int, dimensions: Sequence[Dimension]) -> None:
-        self.sampler = sampler
-        self.seed = seed
-        self.dimensions = dimensions
-
-    def _seeded(self, trial: FrozenTrial, purpose: str) -> BaseSampler:
-        seed = self.seed
-        if self.sampler.differs_by_trial:
-            text = f"{seed}/{trial.number}/{purpose}"
-            seed = int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big")
-        return self.sampler.build(seed, self.dimensions)
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        self._seeded(trial, "").before_trial(study, trial)
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        return self._seeded(trial, "").infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._seeded(trial, "").sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        sampler = self._seeded(trial, param_name)
-        return sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
 def _open(storage: str) -> optuna.storages.BaseStorage:

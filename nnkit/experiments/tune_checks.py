@@ -17,7 +17,8 @@ from nnkit.experiments.spaces import Value, picking
 from nnkit.experiments.tune_file import LoadedTune
 from nnkit.metrics import METRICS
 from nnkit.task.config import Config
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.identity import run_name
 from nnkit.training.trainer import Trainer
 
@@ -142,7 +143,8 @@ def _objection(tune: LoadedTune, trainer: Trainer) -> str | None:
     ]
     if metric not in known:
         if split == "validation" and "validation" not in trainer.sets:
-            return "there is no validation set; set data.split.validation"
+            share = trainer.task.config.data.source.share_setting("validation")
+            return f"there is no validation set; set {share}"
         if f"validation.{metric}" in known:
             return f"unknown metric '{metric}'; did you mean 'validation.{metric}'?"
         hint = f"; training.metrics: [{figure}] adds it" if figure in METRICS else ""

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from nnkit.config.file_kinds import check_is_search
+from nnkit.config.node import Mark, error_at
 from nnkit.config.spec import Spec
 from nnkit.config.validation import in_file_order, merged, validate
-from nnkit.config.yaml import Mark, fault
 from nnkit.errors import ConfigError, Problem, SettingPath
 from nnkit.experiments.batch_file import short_keys
 from nnkit.experiments.search_settings import DEFAULT_TRIALS, GridSampler, Search, grid_values
@@ -97,7 +97,7 @@ def load_tune(path: str | Path) -> LoadedTune:
     section = document.child("search")
     if section is None:
         text = "this key is required; add search: {metric: validation.accuracy, trials: 50}"
-        raise fault(document.mark, text, ("search",))
+        raise error_at(document.mark, text, ("search",))
     rest = {name: node for name, node in document.value.items() if name != "search"}
     problems: list[Problem] = []
     try:
@@ -124,7 +124,7 @@ def _check(tune: LoadedTune) -> None:
             "nothing to search; write a space where a value stands, such as "
             "lr: {float: {low: 1e-4, high: 1e-1, log: true}} or units: {choice: [16, 32]}"
         )
-        raise fault(tune.space.document.mark, text)
+        raise error_at(tune.space.document.mark, text)
     found: list[tuple[Mark, Problem]] = []
     for dimension in dimensions.values():
         for fixed, why in FIXED.items():

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nnkit.config.node import Mark, Node, node_of
 from nnkit.config.spec import Spec
 from nnkit.config.validation import validate
-from nnkit.config.yaml import Mark, Node, node_of, parse_yaml
+from nnkit.config.yaml import parse_yaml
 from nnkit.decoding import AnyDecoding
 from nnkit.decoding.beam import Beam
 from nnkit.decoding.method import Decoding

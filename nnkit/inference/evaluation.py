@@ -14,7 +14,8 @@ from nnkit.inference.written_set import write_set
 from nnkit.metrics import chosen
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.metric import Metric
-from nnkit.nn.model import Model, batch_first
+from nnkit.nn.batch_axis import batch_first
+from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array

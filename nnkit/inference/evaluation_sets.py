@@ -18,7 +18,8 @@ from nnkit.inference.model_inputs import ModelInputs
 from nnkit.nn.model import Model
 from nnkit.task.config import Config
 from nnkit.task.prepared_set import PreparedSet
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 
 EvaluationData = str | Path | tuple[Any, Any] | None
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Column
-from nnkit.data.preprocess import Preprocessor
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
 from nnkit.data.sources.source import Source, TableRows
 from nnkit.errors import DataError

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnkit import blas
 from nnkit.data.dataset import Column, names_of_targets
-from nnkit.data.preprocess import Preprocessor
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import CheckpointError, NnkitError
 from nnkit.inference.trained_model import TrainedModel
@@ -24,8 +24,9 @@ from nnkit.runs.checkpoint import Checkpoint, encode_checkpoint, read_checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, find_checkpoint
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
+from nnkit.task.model_factory import model_for
 from nnkit.task.sequence_coding import SequenceCoding
-from nnkit.task.task import Task, model_for
+from nnkit.task.task import Task
 from nnkit.version import __version__
 
 

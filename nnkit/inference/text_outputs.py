@@ -8,7 +8,8 @@ import numpy as np
 
 from nnkit.data.ragged import Ragged
 from nnkit.data.sequence_batches import batches_of_similar_length
-from nnkit.nn.model import Model, batch_first
+from nnkit.nn.batch_axis import batch_first
+from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

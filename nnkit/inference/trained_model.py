@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from nnkit.data.dataset import Column, names_of_targets
-from nnkit.data.preprocess import Preprocessor
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.data.ragged import Ragged
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler
@@ -28,7 +28,7 @@ from nnkit.inference.text_outputs import outputs_of
 from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
 from nnkit.inference.verdict import useless
-from nnkit.nn.activations import Function
+from nnkit.nn.activations.function import Function
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics_of, program_threads
 from nnkit.nn.parallel.execution import Execution

@@ -9,7 +9,7 @@ import numpy as np
 from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
-from nnkit.nn.losses import ClassLoss
+from nnkit.nn.loss import ClassLoss
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array

@@ -8,9 +8,9 @@ import numpy as np
 
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers import ActivationLayer
-from nnkit.nn.losses import SquaredError
+from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

@@ -14,11 +14,11 @@ from nnkit.data.sequence_batches import SequenceBatches
 from nnkit.data.stream_batches import StreamBatches
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
-from nnkit.nn.model import describe
+from nnkit.nn.model_summary import describe
 from nnkit.nn.numerics import numerics
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config_loading import ConfigLike, load_config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.loop import Evaluation, Step
 from nnkit.training.trainer import Trainer
 

@@ -11,16 +11,17 @@ import numpy as np
 
 from nnkit.charts import Chart, Curve
 from nnkit.config.load import apply_override
+from nnkit.config.node import Mark as Place
+from nnkit.config.node import Node
 from nnkit.config.spec import Spec
 from nnkit.config.validation import validate
-from nnkit.config.yaml import Mark as Place
-from nnkit.config.yaml import Node, parse_yaml
+from nnkit.config.yaml import parse_yaml
 from nnkit.errors import UsageError
 from nnkit.inspection.activation_curves import ActivationCurve, activation_curve
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.params import Array
 from nnkit.task.config import Config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.plan import Pace, pace_on
 
 POINTS = 2001  # points of a curve; odd, so that the middle of the range is included

@@ -10,7 +10,7 @@ from nnkit.nn.central_differences import BlockCheck, check_model
 from nnkit.nn.numerics import execution_for
 from nnkit.random import generator
 from nnkit.task.config_loading import ConfigLike, load_config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 
 
 def check_gradients(config: ConfigLike, samples: int = 8) -> list[BlockCheck]:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nnkit.inspection.step_recorder import StepRecorder, StepsTrace
-from nnkit.nn.layer import LayerSpec, Stage
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel

@@ -15,7 +15,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
 from nnkit.task.config_loading import ConfigLike, load_config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.loop import Loop, Progress, Step
 from nnkit.training.trainer import Trainer
 

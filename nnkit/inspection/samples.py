@@ -15,7 +15,8 @@ from nnkit.errors import DataError, UsageError
 from nnkit.inspection.sheet import Sheet, columns_in, pictures_of
 from nnkit.random import generator
 from nnkit.task.config import Config
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 
 COLUMNS = 10  # columns of a sheet without augmentation
 

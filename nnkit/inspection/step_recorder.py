@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nnkit.nn.layer import Activation, Stage
+from nnkit.nn.activation import Activation
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.network import Network
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass, Recorder

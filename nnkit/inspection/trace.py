@@ -14,7 +14,7 @@ from nnkit.errors import DataError, UsageError
 from nnkit.inference.saving import load_checkpoint
 from nnkit.inspection.layer_trace import LayerTrace, traces_of_layers
 from nnkit.inspection.step_recorder import StepRecorder
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.numerics import numerics
@@ -26,7 +26,8 @@ from nnkit.task.config import Config
 from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.targets import SequenceTargets
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 MOST = 1000  # parameters of the largest network whose trace is readable

@@ -12,7 +12,7 @@ from nnkit.inspection.number_tables import TraceTable
 from nnkit.inspection.parameter_tables import ParameterTables, prefix_of
 from nnkit.inspection.step_recorder import StepsTrace
 from nnkit.inspection.trace import Trace
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nnkit.native.kernel_kinds import CellKind
 from nnkit.native.row_sizes import padded
-from nnkit.native.structures import MOST_STATE_VECTORS, CellKind, RecurrenceStructure
+from nnkit.native.structures import MOST_STATE_VECTORS, RecurrenceStructure
 
 Array = NDArray[Any]
 Vectors = Sequence[Array]  # that make up a state

@@ -10,24 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.native.bound_layers import bound_layers, first_trained
+from nnkit.native.kernel_kinds import ActivationKind, LossKind, TargetCoding
+from nnkit.native.layer_buffers import Allocator, of_row
 from nnkit.native.library import Library
-from nnkit.native.program_layer import (
-    Allocator,
-    ProgramLayer,
-    bound_layers,
-    first_trained,
-    of_row,
-)
+from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.row_sizes import LINE, padded
-from nnkit.native.structures import (
-    ActivationKind,
-    LayerStructure,
-    LossKind,
-    PaceStructure,
-    ProgramStructure,
-    TargetCoding,
-)
+from nnkit.native.structures import LayerStructure, PaceStructure, ProgramStructure
 
 Array = NDArray[Any]
 FEW = 8  # samples that are copied faster than their address is found out

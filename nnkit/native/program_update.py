@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.native.kernel_kinds import ClippingKind, UpdateKind
 from nnkit.native.library import Library
 from nnkit.native.structures import (
     MOST_STATES,
     BoundedStructure,
-    ClippingKind,
     PieceStructure,
     RatesStructure,
-    UpdateKind,
     UpdateStructure,
 )
 
@@ -28,7 +27,7 @@ RATES = len(RatesStructure._fields_)  # numbers of a step
 class ProgramRule(NamedTuple):
     """An optimizer's rule, apart from what changes from step to step.
 
-    The settings are those of `nnkit/optim/optimizers.py`.
+    The settings are those of `nnkit/optim/optimizers/`.
     """
 
     kind: UpdateKind

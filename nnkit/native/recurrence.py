@@ -8,13 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nnkit.native.kernel_kinds import ActivationKind, CellKind
 from nnkit.native.row_sizes import padded
-from nnkit.native.structures import (
-    MOST_STATE_VECTORS,
-    ActivationKind,
-    CellKind,
-    RecurrenceStructure,
-)
+from nnkit.native.structures import MOST_STATE_VECTORS, RecurrenceStructure
 
 Array = NDArray[Any]
 BLOCK = 16  # units whose gates lie together, as in `source/tiles.h`

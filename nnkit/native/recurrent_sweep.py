@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.direction_states import DirectionStates
+from nnkit.native.kernel_kinds import LayerKind, MergeKind
+from nnkit.native.layer_buffers import Allocator
 from nnkit.native.library import Library
-from nnkit.native.program_layer import Allocator
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
-    LayerKind,
     LayerStructure,
-    MergeKind,
     PaceStructure,
     ProgramStructure,
     RecurrenceStructure,

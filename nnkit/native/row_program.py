@@ -9,10 +9,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from nnkit.native.direction_states import DirectionStates
+from nnkit.native.kernel_kinds import LossKind
+from nnkit.native.layer_buffers import Allocator
 from nnkit.native.library import Library
 from nnkit.native.program import Program, ProgramLoss
-from nnkit.native.program_layer import Allocator, ProgramLayer
-from nnkit.native.structures import LossKind
+from nnkit.native.program_layer import ProgramLayer
 
 Array = NDArray[Any]
 NO_LOSS = ProgramLoss(LossKind.SQUARED_ERROR)

@@ -19,12 +19,12 @@ from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, He, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec, Stage
 from nnkit.nn.layer_list import EncoderList, Following, LayerList
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer, AnyLayer, Dropout, GaussianNoise
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.layers.weighted import ActivatedLayer, InitializedLayer
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.seq2seq.decoder_layers import AnyDecoderLayer
 
 MOST_PARAMETERS = 1 << 31  # upper bound for one layer: 8 GiB in float32, and the same for gradients

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding, Layer, LayerSpec, Stage
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.padding import clear_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from nnkit.errors import SettingError, SettingPath
-from nnkit.nn.activations import AnyActivation, ReLU
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.rectifiers import ReLU
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.weighted import ActivatedLayer
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from math import ceil, inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,23 +14,22 @@ from nnkit.native.library import library
 from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
+from nnkit.nn.activation import Activation
 from nnkit.nn.arena import Arena, Buffers
+from nnkit.nn.batch_axis import batch_first, batch_last
 from nnkit.nn.form import Form, Positions, ShapeError
-from nnkit.nn.layer import Activation, Binding, ReceptiveField, Stage, rebuild_stages
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import Stage, rebuild_stages
 from nnkit.nn.length_limits import LengthLimits, find_limits
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.network import Network
 from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.micro_batch_size import samples_that_fit, size_of_parts
 from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
-from nnkit.nn.programs import (
-    Layers,
-    ProgramNetwork,
-    program_layers,
-    program_loss,
-    samples_in_cache,
-)
+from nnkit.nn.program_network import ProgramNetwork, samples_in_cache
+from nnkit.nn.programs import Layers, program_layers, program_loss
 from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.nn.sequence_programs import SequenceProgramNetwork
 from nnkit.ranks import ALONE
@@ -39,8 +37,6 @@ from nnkit.ranks import ALONE
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
 FEW_SAMPLES = 64  # a predictor's least capacity
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
-CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
-STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
 
 Batchwise = Network | MicroBatches | ProgramNetwork | Seq2SeqNetwork  # all process whole batches
 
@@ -387,12 +383,13 @@ class Model:
             return batch
         settings = execution or self.execution
         # In training the size is the same for any number of ranks, like the random draws.
-        each = ceil(batch / (settings.threads if training else settings.own_threads))
+        threads = settings.threads if training else settings.own_threads
+        most = None
         if self.outgrows_cache:
-            of_one = buffer_bytes(self, 1, positions)
-            fitting = min(max(CACHE // of_one, STEP), self.largest_micro_batch)
-            each = ceil(each / ceil(each / fitting))  # as few equal parts as fit
-        return min(ceil(each / STEP) * STEP, batch)
+            fitting = samples_that_fit(self.stages_at(positions), self.dtype.itemsize)
+            most = min(fitting, self.largest_micro_batch)
+        fewest = max(s.spec.smallest_micro_batch(s.input_form) for s in self.stages)
+        return size_of_parts(batch, threads, most, fewest)
 
     def forward(self, X: Array, batch: int = 1000, execution: Execution | None = None) -> Array:
         """The outputs for any number of samples; several threads may call this at once.
@@ -467,79 +464,3 @@ class Model:
         assert self.program is not None
         layers, loss = self.program
         return Predictor(self._program(layers.inference, loss, capacity, buffers, training=False))
-
-
-def batch_last(X: Array) -> Array:
-    """Views X (N, *shape), the external layout, as (*shape, N), the internal layout."""
-    return X.T if X.ndim == 2 else np.moveaxis(X, 0, -1)
-
-
-def batch_first(Y: Array) -> Array:
-    """Views Y (*shape, N), the internal layout, as (N, *shape), the external layout."""
-    return Y.T if Y.ndim == 2 else np.moveaxis(Y, -1, 0)
-
-
-def describe(model: Model) -> list[dict[str, Any]]:
-    """A summary table of the model, one row per stage.
-
-    Each row has the stage's `name`, `kind`, `output_shape`, number of `parameters`, `mflops`
-    (millions of multiplications and additions in the forward pass, for one sample), `bytes` of its
-    output for one sample, and `receptive_field`, the size of an output's receptive field, or None
-    for vectors and where `reshape` rearranges positions. A length that varies is None, and counts
-    as one position.
-    """
-    positions = model.input_form.positions
-    seen = ReceptiveField((1,) * len(positions), (1,) * len(positions))
-    sees_all, is_known = not positions, True
-    rows = []
-    for stage in model.stages:
-        is_vector = not stage.input_form.positions
-        sees_all = sees_all or (is_vector and stage.multiplications > 0)
-        if stage.spec.rearranges:
-            is_known = is_known and stage.output_form.positions == positions
-        if is_known and not sees_all:
-            seen = seen.then(stage.spec.receptive_field(stage.input_form))
-        field: Positions | None = None
-        if sees_all:
-            field = positions
-        elif is_known:
-            field = tuple(_limited(r, n) for r, n in zip(seen.width, positions, strict=True))
-        sizes = stage.output_form.sizes
-        rows.append(
-            {
-                "name": stage.name,
-                "kind": (stage.spec.applied_activation or stage.spec).tag(),
-                "output_shape": sizes,
-                "parameters": sum(p.size for p in stage.parameters),
-                "mflops": 2e-6 * stage.multiplications,
-                "bytes": prod(n or 1 for n in sizes) * model.dtype.itemsize,
-                "receptive_field": field or None,
-            }
-        )
-    return rows
-
-
-def _limited(width: float, size: int | None) -> int | None:
-    """The width of a receptive field along an axis; None if it is that of an axis that varies."""
-    if size is None:
-        return None if width == inf else ceil(width)
-    return ceil(min(width, size))
-
-
-def buffer_bytes(model: Model, batch: int, positions: Positions = ()) -> int:
-    """Estimates the memory of a training network for a batch size, in bytes.
-
-    Counts, for each stage and for each layer inside a block, its output, the same again for the
-    gradient, and scratch.
-    """
-    stages = model.stages_at(positions)
-    values = sum(s.output_form.size + s.input_form.size for s in stages[1:])
-    values += sum(_values_inside(stage) for stage in stages)
-    return (values + stages[-1].output_form.size) * batch * model.dtype.itemsize
-
-
-def _values_inside(stage: Stage) -> int:
-    own = stage.spec.values_inside(stage.input_form)
-    return own + sum(
-        part.input_form.size + part.output_form.size + _values_inside(part) for part in stage.parts
-    )

@@ -8,8 +8,9 @@ from math import isfinite
 import numpy as np
 
 from nnkit.nn.chain import bind_chain
-from nnkit.nn.layer import Binding, Layer, Stage
-from nnkit.nn.losses import Loss
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import Stage
+from nnkit.nn.loss import Loss
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass

@@ -7,10 +7,12 @@ from math import prod
 
 import numpy as np
 
-from nnkit.nn.activations import Softmax
-from nnkit.nn.layer import Binding, Stage
+from nnkit.nn.activations.softmax import Softmax
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers.dense import Dense
-from nnkit.nn.losses import PART, CrossEntropy, Loss
+from nnkit.nn.loss import PART, Loss
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.network import Network, without_padding
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array, blocks_of

@@ -32,7 +32,7 @@ Product = Callable[[Array, Array, Array], Array]
 def product(
     rows: int, inner: int, columns: int, dtype: np.dtype[Any], transposed: bool = False
 ) -> Product:
-    """Returns a function that writes A B into `out`, for A (rows, inner) and B (inner, columns).
+    """A function that writes A B into `out` and returns it, A (rows, inner), B (inner, columns).
 
     Args:
         rows: number of rows of A.
@@ -49,15 +49,15 @@ def product(
     height = rows // count
 
     def in_blocks(A: Array, B: Array, out: Array) -> Array:
-        return np.matmul(
-            A.reshape(count, height, inner), B, out=out.reshape(count, height, columns)
-        )
+        blocks_of_A, blocks_of_out = A.reshape(count, height, -1), out.reshape(count, height, -1)
+        np.matmul(blocks_of_A, B, out=blocks_of_out)
+        return out
 
     return in_blocks
 
 
 def product_of_rows(dtype: np.dtype[Any], threads: int) -> Product:
-    """Returns a function that writes A B into `out`, where A or B has many rows.
+    """A function that writes A B into `out` and returns it, where A or B has many rows.
 
     Args:
         dtype: data type of all three.

@@ -13,7 +13,7 @@ from nnkit.nn.network import Network
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
-from nnkit.nn.programs import ProgramNetwork
+from nnkit.nn.program_network import ProgramNetwork
 from nnkit.nn.recurrent.steps import Steps
 
 

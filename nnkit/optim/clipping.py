@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.config.spec import Component, Positive, Tagged
-from nnkit.native.structures import ClippingKind
+from nnkit.native.kernel_kinds import ClippingKind
 
 Array = NDArray[Any]
 

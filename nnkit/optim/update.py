@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnkit.native.kernel_kinds import ClippingKind
 from nnkit.native.library import Library
 from nnkit.native.program_update import (
     ProgramBlock,
     ProgramConstraints,
     ProgramUpdate,
 )
-from nnkit.native.structures import ClippingKind
 from nnkit.nn.params import Layout, Parameter
 from nnkit.optim.optimizer import Array, Optimizer, State
 from nnkit.optim.regularization import Regularization

@@ -40,10 +40,12 @@ def read_digits(
     """
     path, model = Path(path), model or _included(DIGITS)
     if not can_read_digits(model):
-        raise DataError(
-            f"{path}: this model does not read digits; if it was trained on images of digits like "
-            "MNIST's, set data.source.images: digits and train again"
+        remedy = (
+            "; if it was trained on images of digits like MNIST's, set data.source.images: digits "
+            "and train again"
         )
+        can = model.config.data.source.has_setting("images")
+        raise DataError(f"{path}: this model does not read digits{remedy if can else ''}")
     size = check_shape(path, model.raw_shape)
     return read_picture(
         open_picture(path, spread),

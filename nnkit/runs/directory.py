@@ -198,9 +198,13 @@ def matching_runs(what: str, runs: Path = DEFAULT_RUNS) -> list[RunDirectory]:
     known = list_runs(runs)
     if found := [run for run in known if what in (run.path.name, run.name)]:
         return found
-    names = ", ".join(run.path.name for run in known[-5:])
-    there = f"the latest runs in {runs}/ are {names}" if names else f"there are no runs in {runs}/"
-    raise CheckpointError(f"{what}: no such checkpoint or run; {there}")
+    raise CheckpointError(f"{what}: no such checkpoint or run; {latest_runs(runs)}")
+
+
+def latest_runs(runs: Path) -> str:
+    """Lists the latest runs in a folder, for messages."""
+    names = ", ".join(run.path.name for run in list_runs(runs)[-5:])
+    return f"the latest runs in {runs}/ are {names}" if names else f"there are no runs in {runs}/"
 
 
 def find_checkpoint(what: str, runs: Path = DEFAULT_RUNS) -> Path:

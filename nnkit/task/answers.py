@@ -9,8 +9,8 @@ import numpy as np
 
 from nnkit.data.ragged import Ragged
 from nnkit.metrics.metric import Answer
-from nnkit.nn.layer import Activation
-from nnkit.nn.losses import Loss
+from nnkit.nn.activation import Activation
+from nnkit.nn.loss import Loss
 from nnkit.nn.params import Array
 
 

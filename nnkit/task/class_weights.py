@@ -10,7 +10,7 @@ import numpy as np
 from nnkit.data.dataset import class_counts
 from nnkit.data.lazy import LazyArray, combined, mapped
 from nnkit.errors import SettingError, SettingPath
-from nnkit.nn.losses import ClassLoss, Loss
+from nnkit.nn.loss import ClassLoss, Loss
 from nnkit.nn.params import Array
 
 

@@ -8,12 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from nnkit.config.node import Node
 from nnkit.config.spec import Count, FilePath, Listed, OneOf, Spec
 from nnkit.config.validation import find_setting, located
-from nnkit.config.yaml import Node, dump_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.data.augment import AnyAugmentation
 from nnkit.data.dataset import Dataset
-from nnkit.data.preprocess import AnyStep, unknown_words
+from nnkit.data.preprocessing import AnyStep
+from nnkit.data.preprocessing.one_hot import unknown_words
 from nnkit.data.sources import AnySource
 from nnkit.data.splits import Split
 from nnkit.data.tables.conversion import UnknownWords
@@ -27,10 +29,12 @@ from nnkit.nn.architecture import (
     Activations,
     Architecture,
 )
-from nnkit.nn.losses import AnyLoss, CrossEntropy
+from nnkit.nn.losses import AnyLoss
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.seq2seq.teacher_forcing import AnyTeacherForcing
 from nnkit.optim.averaging import AnyAveraging
-from nnkit.optim.optimizers import Adam, AnyOptimizer
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.adam import Adam
 from nnkit.optim.regularization import Regularization
 from nnkit.task.gate import Gates
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from nnkit.errors import SettingError, SettingPath
 from nnkit.metrics import METRICS, METRICS_OF
-from nnkit.nn.activations import Function
+from nnkit.nn.activation import Activation
+from nnkit.nn.activations.function import Function
 from nnkit.nn.architecture import (
     Threshold,
     activation_named,
 )
-from nnkit.nn.layer import Activation, LayerSpec
 from nnkit.nn.layer_list import Following
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
 from nnkit.nn.seq2seq.attention import Attention

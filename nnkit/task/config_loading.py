@@ -8,8 +8,8 @@ from typing import Any
 
 from nnkit.config.file_kinds import check_is_config
 from nnkit.config.load import IsValue, apply_override, load_document
+from nnkit.config.node import Mark, Node, node_of
 from nnkit.config.validation import validate
-from nnkit.config.yaml import Mark, Node, node_of
 from nnkit.errors import UsageError
 from nnkit.task.config import Config
 from nnkit.task.config_conflicts import checked

@@ -8,7 +8,8 @@ import numpy as np
 
 from nnkit.data.dataset import Array, chunks
 from nnkit.data.lazy import LazyArray
-from nnkit.data.preprocess import MinMax, PreprocessingStep, Rescale, Standardize
+from nnkit.data.preprocessing.feature_scaling import MinMax, Rescale, Standardize
+from nnkit.data.preprocessing.preprocessing_step import PreprocessingStep
 
 SCALING = (Rescale, MinMax, Standardize)
 LARGE = 100.0  # a magnitude far from 1, for which initial weights and learning rates are chosen

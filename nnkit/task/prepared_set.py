@@ -16,7 +16,7 @@ from nnkit.data.ragged import Ragged
 from nnkit.data.sequence_batches import SequenceBatches, batch_weight
 from nnkit.data.stream_batches import StreamBatches
 from nnkit.decoding import AnyDecoding
-from nnkit.nn.model import batch_last
+from nnkit.nn.batch_axis import batch_last
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import LayerState, States

@@ -80,7 +80,7 @@ def _ruled_lines(table: ParsedTable, chosen: TableSettings) -> None:
 def _lines(table: ParsedTable, chosen: TableSettings) -> Iterator[tuple[int, bytes]]:
     """Yields the lines of the file from the header on, with their numbers."""
     dialect = chosen.source().dialect
-    with open_text(table.path, dialect.encoding) as file:
+    with open_text(table.path, dialect) as file:
         for number, line in enumerate(map(bytes.strip, file), 1):
             if number > dialect.skip_rows:
                 yield number, line

@@ -26,7 +26,8 @@ from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.starter_network import suitable_network
 from nnkit.task.table_of_texts import as_pairs
-from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.table_options import TableOptions
+from nnkit.task.table_settings import choose_settings
 from nnkit.task.text_starter import (
     TextStarter,
     TextTask,

@@ -3,66 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateOrder, default_parts
-from nnkit.data.tables.detection import detect_dialect
 from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
     FEW_NUMBERS,
-    MARKS,
-    MOSTLY,
     ColumnProfile,
     Kind,
     profile_column,
     unit_of_all,
 )
 from nnkit.data.tables.labels import looks_like_classes
-from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.objections import exceptions, too_many_words
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
+from nnkit.task.table_format import choose_dialect, choose_format, mark_missing
 from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
-from nnkit.task.text_starter import TextTask, are_texts
+from nnkit.task.table_options import TableOptions
+from nnkit.task.text_starter import are_texts
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
-
-
-@dataclass(frozen=True, slots=True)
-class TableOptions:
-    """Settings of a table that the user gives; None for what is to be found out.
-
-    Attributes:
-        labels: the columns to predict; none for the last.
-        task: `classification` or `regression`.
-        delimiter: the delimiter.
-        header: whether the first row names the columns.
-        missing: further cell contents that mean a missing value.
-        decimal: the decimal mark.
-        units: texts beside numbers that are not part of them.
-        text_task: what is predicted of texts, if the file is one of texts instead.
-    """
-
-    labels: Sequence[str] = ()
-    task: Literal["classification", "regression"] | None = None
-    delimiter: str | None = None
-    header: bool | None = None
-    missing: Sequence[str] = ()
-    decimal: Literal[".", ","] | None = None
-    units: Sequence[str] = ()
-    text_task: TextTask | None = None
 
 
 def choose_settings(path: Path, options: TableOptions) -> TableSettings:
@@ -72,14 +41,14 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         DataError: the file is missing, or not a table.
         UsageError: there is no such label, or no column can be predicted.
     """
-    chosen = _choose_dialect(path, options)
+    chosen = choose_dialect(path, options)
     table = read_whole_rows(chosen)
     # A row of units hides the format of a column with few different numbers, and the other way.
-    for choose in (leave_out_rows, _choose_format, leave_out_rows, _choose_format):
-        if not (choose is _choose_format and options.decimal) and choose(table, chosen):
+    for choose in (leave_out_rows, choose_format, leave_out_rows, choose_format):
+        if not (choose is choose_format and options.decimal) and choose(table, chosen):
             table = chosen.source().read_everything()
     labels = [_label(table, name) for name in options.labels] or [_last_column(table)]
-    if _mark_missing(table, labels, chosen):
+    if mark_missing(table, labels, chosen):
         table = chosen.source().read_everything()
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     if len(labels) == 1:
@@ -120,128 +89,6 @@ def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings
             f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
         )
     chosen.texts = texts
-
-
-def _choose_dialect(path: Path, options: TableOptions) -> TableSettings:
-    """The settings of how a table is written, as far as its text or the options tell."""
-    detected = detect_dialect(path, delimiter=options.delimiter, header=options.header)
-    dialect = detected.dialect
-    chosen = TableSettings({"kind": "csv", "path": str(path)})
-    usual = Csv(path=str(path)).dialect
-    for name in ("delimiter", "quote", "encoding", "header", "skip_rows"):
-        value = getattr(dialect, name)
-        if value != getattr(usual, name):
-            chosen.settings[name] = value
-            if name in detected.remarks:
-                chosen.reasons[name,] = detected.remarks[name]
-    if options.missing:
-        chosen.settings["also_missing"] = list(options.missing)
-    if options.units:
-        chosen.settings["units"] = list(options.units)
-    if options.decimal is not None and options.decimal != ".":
-        chosen.settings["decimal"] = options.decimal
-    return chosen
-
-
-def _choose_format(table: ParsedTable, chosen: TableSettings) -> bool:
-    """Sets the format by which most columns with exceptions are numbers; says whether it did."""
-    profiles = [profile_column(table, i) for i in range(len(table.names))]
-    found = [
-        (profile, profile.number_format)
-        for profile in profiles
-        if profile.kind is Kind.MIXED and profile.number_format is not None
-    ]
-    if not found:
-        return False
-    has_decimals = any(profile.kind is Kind.NUMBERS and not profile.whole for profile in profiles)
-    form = _common_format(
-        table.form,
-        [other for _, other in found],
-        [[odd.text for odd in profile.odd] for profile, _ in found],
-        has_decimals=has_decimals,
-        prefer_comma=chosen.settings.get("delimiter") == ";" and not has_decimals,
-    )
-    for name in ("decimal", "thousands", "units", "parentheses"):
-        value = getattr(form, name)
-        without = replace(form, **{name: getattr(table.form, name)})
-        needing = (
-            f"column '{profile.name}' holds numbers such as '{odd.text}'"
-            for profile, _ in found
-            for odd in profile.odd
-            if form.parse(odd.text) is not None and without.parse(odd.text) is None
-        )
-        if value != getattr(table.form, name) and (reason := next(needing, None)):
-            written = {"units": list(form.units), "parentheses": "negative"}
-            chosen.settings[name] = written.get(name, value)
-            chosen.reasons[name,] = reason
-    return True
-
-
-def _common_format(
-    usual: NumberFormat,
-    formats: Sequence[NumberFormat],
-    texts: Sequence[Sequence[str]],
-    *,
-    has_decimals: bool,
-    prefer_comma: bool,
-) -> NumberFormat:
-    """The format of all numbers of a table.
-
-    Args:
-        usual: the format in which some of them are not numbers.
-        formats: for each column of these, a format in which they are.
-        texts: some cells of each of these columns.
-        has_decimals: whether other columns have decimals with the usual mark.
-        prefer_comma: whether a comma that could be either mark is that of decimals, as it is
-            where cells are separated by semicolons.
-    """
-    units = tuple(dict.fromkeys(chain(usual.units, *(form.units for form in formats))))
-    parentheses = any(form.parentheses for form in (usual, *formats))
-    usual = replace(usual, units=units, parentheses=parentheses)
-    european = replace(usual, decimal=",", thousands=None)
-    if prefer_comma and all(european.parse(text) is not None for text in chain(*texts)):
-        return european
-    decimal = Counter(form.decimal for form in formats).most_common(1)[0][0]
-    # Numbers below 1,000 have no thousands mark, whatever that of the others is.
-    thousands = Counter(
-        form.thousands for form in formats if form.decimal == decimal and form.thousands
-    ).most_common(1)
-    mark = thousands[0][0] if thousands else usual.thousands
-    of_most = replace(usual, decimal=decimal, thousands=mark)
-    # A column of 837.140 € does not tell that its point is no decimal mark; another one may.
-    others = [
-        replace(usual, decimal=decimal, thousands=thousands)
-        for decimal, thousands in MARKS
-        if decimal == usual.decimal or not has_decimals
-    ]
-
-    def columns_read(form: NumberFormat) -> int:
-        read = ([form.parse(text) is not None for text in column] for column in texts)
-        return sum(sum(found) >= MOSTLY * len(found) for found in read)
-
-    return max((of_most, *others), key=columns_read)  # the first of equals
-
-
-def _mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
-    """Lists numbers such as -999 as missing values, if they are none in other columns.
-
-    Returns:
-        Whether there are any.
-    """
-    profiles = [profile_column(table, i) for i in range(len(table.names))]
-    found = False
-    for i, profile in enumerate(profiles):
-        marker = profile.marker
-        if marker is None or i in labels:
-            continue
-        if any(other.marker != marker and other.low <= marker <= other.high for other in profiles):
-            continue  # where a setting would be wrong for the other column, a notice is left
-        text = f"{marker:.15g}"
-        count = f"{profile.marked:,} of {profile.present:,}"
-        reason = f"{column_called(profile.name)}: {count} cells are {text}, far from all others"
-        chosen.add("also_missing", text, reason)
-        found = True
-    return found
 
 
 def _last_column(table: ParsedTable) -> int:

@@ -14,7 +14,7 @@ from nnkit.data.ragged import Ragged
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.errors import SettingError, SettingPath
 from nnkit.nn.form import Form
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.params import Array
 from nnkit.task.targets import (
     ClassTargets,

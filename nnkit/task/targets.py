@@ -15,7 +15,7 @@ from nnkit.data.lazy import LazyArray, taken
 from nnkit.data.ragged import Ragged
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.metrics.metric import TargetKind
-from nnkit.nn.losses import Coding
+from nnkit.nn.loss import Coding
 from nnkit.nn.params import Array
 
 TABLE = 1 << 16  # bytes of all encoded classes, up to which copying rows beats encoding

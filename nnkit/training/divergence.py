@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnkit.data.dataset import CHUNK
-from nnkit.data.preprocess import MinMax, Rescale, Standardize
-from nnkit.nn.model import batch_first
+from nnkit.data.preprocessing.feature_scaling import MinMax, Rescale, Standardize
+from nnkit.nn.batch_axis import batch_first
 from nnkit.task.prepared_set import pass_of
 from nnkit.task.targets import NumberTargets
 from nnkit.task.task import Task

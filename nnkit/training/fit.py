@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nnkit.config.load import override
-from nnkit.config.yaml import Mark, Node, node_of
+from nnkit.config.node import Mark, Node, node_of
 from nnkit.data.in_memory import dataset_in_memory
 from nnkit.data.sources.memory_source import Memory
 from nnkit.data.tables.number_format import MISSING

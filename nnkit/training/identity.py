@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnkit.data.fingerprints import record_fingerprint, recorded_fingerprint
 from nnkit.runs.directory import run_hash
 from nnkit.task.config import Config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.start_from import start_digest
 from nnkit.version import __version__
 

@@ -178,9 +178,10 @@ def _monitor(config: Config, watched: Sequence[str], names: Sequence[str]) -> st
             raise SettingError(("training", "monitor"), "early stopping needs a metric to monitor")
         return wanted
     if config.regularization.early_stopping is not None and "validation" not in watched:
+        share = config.data.source.share_setting("validation")
         raise SettingError(
             ("regularization", "early_stopping"),
-            "needs a validation set; set data.split.validation, or another training.monitor",
+            f"needs a validation set; set {share}, or another training.monitor",
         )
     # Not the accuracy, which often ties on a small validation set.
     return "validation.loss" if "validation" in watched else own[-1]

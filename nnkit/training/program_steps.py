@@ -15,7 +15,7 @@ from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.structures import PaceStructure
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.nn.programs import ProgramNetwork
+from nnkit.nn.program_network import ProgramNetwork
 from nnkit.training.portions import Portion, portions
 
 SECONDS = 0.05  # how long a call takes at most, so that Ctrl-C and progress are not kept waiting

@@ -20,7 +20,7 @@ from nnkit.runs.directory import DEFAULT_RUNS, FINISHED, RunDirectory
 from nnkit.task.config import Config
 from nnkit.task.config_conflicts import checked
 from nnkit.task.config_loading import ConfigLike, load_config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.continuation import adopt, obstacle, shorter_run
 from nnkit.training.divergence import diagnosis
 from nnkit.training.identity import recorded_run_name

@@ -15,7 +15,8 @@ import nnkit
 from nnkit.errors import ConfigError
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import check_data, load_task
+from nnkit.task.data_check import check_data
+from nnkit.task.task_loading import load_task
 from nnkit.training.run import Run, train
 from tests.cli.program import Program
 from tests.training.configs import laid_over

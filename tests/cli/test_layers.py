@@ -6,7 +6,7 @@ from typing import Any
 
 from nnkit.cli.layers import layer_table
 from nnkit.nn.form import Form
-from nnkit.nn.model import describe
+from nnkit.nn.model_summary import describe
 from tests.nn.examples import model_of
 
 

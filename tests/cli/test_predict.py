@@ -546,3 +546,12 @@ def test_an_archive_of_other_arrays_is_an_error(
     np.savez(tmp_path / "x.npz", a=np.zeros(3), b=np.zeros(3))
     answer = program("predict", "x.npz", "-c", digits)
     assert (answer.code, answer.errors) == (3, ["x.npz: no array 'inputs'; available: a, b"])
+
+
+def test_without_any_such_run_the_message_lists_the_others(
+    program: Program, trained: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "rows.npy", [[5.1, 3.5, 1.4, 0.2]])
+    answer = program("predict", "rows.npy", "--runs", trained.parent)
+    assert answer.code == 2
+    assert answer.errors[0].endswith(f"the latest runs in {trained.parent}/ are {trained.name}")

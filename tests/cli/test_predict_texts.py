@@ -207,3 +207,34 @@ def test_eval_compares_methods(program: Program, translator: Path, tmp_path: Pat
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
     assert [row["line"] for row in rows] == ["1", "2", "3"]
     assert [row["reference"] for row in rows] == ["un", "deux", "trois"]
+
+
+def test_a_table_is_read_by_the_latest_run_whose_columns_it_has(
+    program: Program, tmp_path: Path
+) -> None:
+    """Runs that need other columns are passed over; if all do, the latest names its column."""
+    flat = ("--set", "training.epochs=1", "--set", "data.split={validation: 0}", "--quiet")
+    rows = [line.split("\t") for line in sentences("number").splitlines()]
+    (tmp_path / "sums.csv").write_text("sum,text\n" + "".join(f'{n},"{t}"\n' for t, n in rows))
+    small = "architecture.layers=[embedding: 2, gru: 2, dense: auto]"
+    program("init", "sums.csv", "--label", "sum", "--task", "regression")
+    assert program("train", "sums.yaml", "--set", small, *flat).code == 0
+    (tmp_path / "sizes.csv").write_text("size,kind\n" + "1.5,big\n0.5,small\n" * 15)
+    program("init", "sizes.csv")
+    assert program("train", "sizes.yaml", *flat).code == 0
+
+    (tmp_path / "new-sums.csv").write_text("text\none two\n")
+    answer = program("predict", "new-sums.csv")
+    assert (answer.code, len(answer.out.splitlines())) == (0, 1)
+    newer, used = answer.err.splitlines()
+    assert newer.startswith("runs/sizes-")
+    assert "is more recent, but new-sums.csv: no column 'size'; available: text; are" in newer
+    assert used.startswith("using runs/sums-")
+    (tmp_path / "new-sizes.csv").write_text("size\n1.5\n")
+    answer = program("predict", "new-sizes.csv")
+    assert (answer.code, "kind" in answer.out) == (0, False)
+    assert answer.err.startswith("using runs/sizes-")
+    (tmp_path / "others.csv").write_text("a,b\n1,2\n")
+    answer = program("predict", "others.csv")
+    assert (answer.code, answer.out) == (3, "")
+    assert "no column 'size'; available: a, b" in answer.err

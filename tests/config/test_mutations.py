@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnkit.config.yaml import dump_yaml, parse_yaml
+from nnkit.config.yaml import parse_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.errors import ConfigError, UsageError
 from nnkit.task.config_loading import config_from, load_config
 from tests.config.rich import RICH

@@ -14,9 +14,11 @@ import pytest
 from pydantic import ValidationError
 
 from nnkit.config.load import apply_override, load_document
+from nnkit.config.node import Node
 from nnkit.config.spec import Component, Count, FilePath, Spec, Tagged, members
 from nnkit.config.validation import validate
-from nnkit.config.yaml import Node, dump_yaml, parse_yaml
+from nnkit.config.yaml import parse_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.errors import ConfigError
 from tests.config.forms import Case, cases
 

@@ -9,9 +9,10 @@ from typing import Annotated
 import pytest
 
 from nnkit.config.load import apply_override, load_document
+from nnkit.config.node import Node
 from nnkit.config.spec import Listed, Spec
 from nnkit.config.validation import find_setting, validate
-from nnkit.config.yaml import Node, parse_yaml
+from nnkit.config.yaml import parse_yaml
 from nnkit.errors import ConfigError, NnkitError, SettingPath, UsageError
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from, load_config

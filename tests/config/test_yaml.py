@@ -11,7 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnkit.config.yaml import MAX_BYTES, MAX_DEPTH, dump_yaml, parse_yaml, read_yaml
+from nnkit.config.yaml import MAX_BYTES, parse_yaml, read_yaml
+from nnkit.config.yaml_composer import MAX_DEPTH
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.errors import ConfigError
 
 

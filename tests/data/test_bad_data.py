@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import nnkit
-from nnkit.config.yaml import dump_yaml
+from nnkit.config.yaml_dump import dump_yaml
 from nnkit.data.sources.mnist import FILES
 from nnkit.errors import ConfigError, DataError
 from tests.data.files import idx_bytes, write_npy

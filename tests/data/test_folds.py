@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedKFold
 
+from nnkit.config.node import Mark, node_of
 from nnkit.config.validation import validate
-from nnkit.config.yaml import Mark, node_of
 from nnkit.data.dataset import Dataset, Samples
 from nnkit.data.folds import fold_numbers
 from nnkit.data.splits import Split, split_dataset

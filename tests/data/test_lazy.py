@@ -9,7 +9,9 @@ import nnkit
 from nnkit.data import lazy
 from nnkit.data.batches import gather
 from nnkit.data.lazy import AllIndices, Computed, LazyArray, combined
-from nnkit.data.preprocess import PreprocessingStep, Preprocessor, Rescale, Standardize
+from nnkit.data.preprocessing.feature_scaling import Rescale, Standardize
+from nnkit.data.preprocessing.preprocessing_step import PreprocessingStep
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.task.config_loading import config_from
 
 

@@ -21,8 +21,8 @@ from nnkit.experiments.rungs import (
 from nnkit.random import generator
 from nnkit.task.config_loading import config_from
 from nnkit.task.starter import starter_for
-from nnkit.task.table_settings import TableOptions
-from nnkit.task.task import load_task
+from nnkit.task.table_options import TableOptions
+from nnkit.task.task_loading import load_task
 from nnkit.training.plan import pace
 from tests.training.configs import TABLES, diabetes, iris, pictures
 

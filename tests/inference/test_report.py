@@ -15,7 +15,8 @@ from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
 from nnkit.inference.report import MATRIX_CLASSES, Report, report_on
 from nnkit.metrics import METRICS
 from nnkit.nn.form import Form
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.prepared_set import PreparedSet

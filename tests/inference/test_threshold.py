@@ -16,7 +16,7 @@ from nnkit.metrics import METRICS_OF
 from nnkit.runs.directory import RunDirectory
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.run import Run, train
 from tests.training.configs import diabetes, iris, laid_over
 

@@ -13,7 +13,8 @@ from sklearn.metrics import r2_score
 from nnkit.inference.verdict import constant_layer, useless
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.run import train
 from tests.training.configs import diabetes, iris
 

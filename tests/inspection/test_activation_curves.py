@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 
 from nnkit.inspection.activation_curves import activation_curve
-from nnkit.nn.activations import ELU, AnyActivation, Maxout, PReLU, Sigmoid, Softmax
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.exponential_linear import ELU
+from nnkit.nn.activations.maxout import Maxout
+from nnkit.nn.activations.rectifiers import PReLU
+from nnkit.nn.activations.sigmoids import Sigmoid
+from nnkit.nn.activations.softmax import Softmax
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers import ActivationLayer
-from nnkit.nn.losses import SquaredError
+from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.model import Model
 from nnkit.random import generator
 from tests.nn.examples import examples, name

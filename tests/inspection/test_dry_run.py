@@ -14,7 +14,7 @@ from nnkit.errors import ConfigError
 from nnkit.inspection.dry_run import dry_run, memory_of
 from nnkit.nn.parallel.execution import Execution
 from nnkit.task.config_loading import config_from, load_config
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 from tests.training.configs import iris
 from tests.training.test_texts import KINDS

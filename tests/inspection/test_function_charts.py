@@ -7,7 +7,10 @@ import pytest
 
 from nnkit.errors import ConfigError, UsageError
 from nnkit.inspection.function_charts import activation_from, draw_activation, draw_schedule
-from nnkit.nn.activations import ELU, GELU, AnyActivation, LeakyReLU
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.exponential_linear import ELU
+from nnkit.nn.activations.rectifiers import LeakyReLU
+from nnkit.nn.activations.smooth import GELU
 from nnkit.optim.schedules import AnySchedule, Plateau, Schedule
 from tests.nn.examples import examples, name
 from tests.training.configs import iris, trainer_for

@@ -13,7 +13,7 @@ from nnkit.inspection.samples import show_samples
 from nnkit.random import generator
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from tests.training.configs import batches_of, diabetes, iris, trainer_for
 
 WHOLE = {"test": 0, "validation": 0}

@@ -14,7 +14,7 @@ from nnkit.errors import DataError, UsageError
 from nnkit.inspection.trace import Trace, trace, trace_checkpoint
 from nnkit.inspection.trace_pages import as_html, as_json, as_markdown
 from nnkit.inspection.trace_tables import chapters
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
@@ -22,7 +22,7 @@ from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from tests.nn.examples import examples, input_form, name
 from tests.training.configs import (
     diabetes,

@@ -11,7 +11,7 @@ from nnkit.nn.arena import Buffers
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import Adam
+from nnkit.optim.optimizers.adam import Adam
 from nnkit.optim.regularization import Regularization
 from nnkit.optim.update import Update
 from tests.nn.examples import batch_of, model_of

@@ -12,19 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnkit.memory import aligned_empty
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.library import Library, library, usable_kernels
 from nnkit.native.program import Program, TrainingData
 from nnkit.native.program_layer import SEQUENCE_AXES, ProgramLayer
-from nnkit.native.structures import LayerKind, PaceStructure
+from nnkit.native.structures import PaceStructure
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Activation, LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
-from nnkit.optim.optimizers import SGD
+from nnkit.optim.optimizers.sgd import SGD
 from nnkit.random import generator
 from tests.native.networks import update_of, use_threads
 from tests.nn.examples import batch_of, examples, input_form, model_of, name

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnkit.nn.batch_axis import batch_first, batch_last
 from nnkit.nn.denormals import flushed_denormals
-from nnkit.nn.model import Model, batch_first, batch_last
+from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator

@@ -16,7 +16,10 @@ from nnkit.nn.initializers import Zeros
 from nnkit.nn.params import Array, Layout, Parameter
 from nnkit.optim.clipping import AnyClipping, ClipGlobalNorm, Clipping, ClipValue
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import LAMB, SGD, Adagrad, Adam, AnyOptimizer, Pegasos, RMSprop
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.adagrad import Adagrad, RMSprop
+from nnkit.optim.optimizers.adam import LAMB, Adam
+from nnkit.optim.optimizers.sgd import SGD, Pegasos
 from nnkit.optim.regularization import L1, ElasticNet, Regularization
 from nnkit.optim.update import Update
 from nnkit.random import generator

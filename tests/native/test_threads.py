@@ -15,7 +15,9 @@ from nnkit.nn.denormals import flushed_denormals
 from nnkit.nn.params import Array
 from nnkit.optim.clipping import ClipNorm
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import LAMB, Pegasos, RMSprop
+from nnkit.optim.optimizers.adagrad import RMSprop
+from nnkit.optim.optimizers.adam import LAMB
+from nnkit.optim.optimizers.sgd import Pegasos
 from nnkit.optim.regularization import L1, Regularization
 from tests.native.networks import SAMPLES, network, program_of, train, trained_weights, use_threads
 from tests.nn.examples import batch_of

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.library import library
 from nnkit.native.program import Program
-from nnkit.native.structures import LayerKind
 from nnkit.native.winograd import is_worthwhile
 from nnkit.nn.arena import Buffers
 from nnkit.nn.model import Model

@@ -10,12 +10,15 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from nnkit.config.spec import Component, members
-from nnkit.nn.activations import Identity
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Layer, LayerSpec, Stage
+from nnkit.nn.layer import Layer
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer, AnyLayer
-from nnkit.nn.losses import AnyLoss, Loss, SquaredError
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
+from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Shape

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from nnkit.nn.activations import AnyActivation, Function, Identity, Softmax
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.function import Function
+from nnkit.nn.activations.linear import Identity
+from nnkit.nn.activations.softmax import Softmax
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Layer, Stage
+from nnkit.nn.layer import Layer
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers import ActivationLayer
-from nnkit.nn.losses import SquaredError
+from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

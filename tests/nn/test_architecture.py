@@ -10,7 +10,7 @@ from nnkit.errors import SettingError
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form
 from nnkit.nn.initializers import He, Normal, Uniform, Xavier, Zeros
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.layers import ActivationLayer, Conv, Dense
 from tests.nn.examples import loss_of
 

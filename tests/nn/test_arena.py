@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn import model as model_module
 from nnkit.nn.arena import MOST_BOUND, Arena, Buffers
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.batch_axis import batch_first
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
-from nnkit.nn.model import Model, batch_first
+from nnkit.nn.model import Model
+from nnkit.nn.parallel import micro_batch_size
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
@@ -109,7 +110,7 @@ def test_a_layer_computes_as_if_it_had_the_memory_to_itself(layer: LayerSpec) ->
 def test_micro_batches_compute_as_if_they_had_the_memory_to_themselves(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "CACHE", 1)
+    monkeypatch.setattr(micro_batch_size, "CACHE", 1)
     models = [model_of(PADDED, (2, 6, 6)) for _ in range(2)]
     for model in models:
         model.execution = Execution(threads)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.central_differences import BlockCheck, check_model
-from nnkit.nn.layer import Activation, Binding, Layer
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers import Dense
 from nnkit.nn.layers.dense import BoundDense
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from nnkit.nn.architecture import Activations, Architecture, build_stages
+from nnkit.nn.batch_axis import batch_last
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import LayerSpec, Stage
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers import AnyLayer
-from nnkit.nn.model import Model, batch_last
+from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.random import generator

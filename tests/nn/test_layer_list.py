@@ -10,8 +10,8 @@ import pytest
 from nnkit.config.yaml import parse_yaml
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.form import Form
-from nnkit.nn.layer import LayerSpec
 from nnkit.nn.layer_list import RULES, Rule
+from nnkit.nn.layer_spec import LayerSpec
 from tests.nn.examples import loss_of
 
 

@@ -16,7 +16,7 @@ from nnkit.errors import SettingError
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.central_differences import PER_BLOCK, check_model
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import (
     ActivationLayer,
     AnyLayer,

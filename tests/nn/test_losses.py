@@ -10,10 +10,12 @@ import pytest
 from pydantic import TypeAdapter
 from scipy.special import logsumexp, softmax
 
-from nnkit.nn import losses
-from nnkit.nn.activations import Function
+from nnkit.nn import loss as loss_module
+from nnkit.nn.activations.function import Function
 from nnkit.nn.architecture import activation_named
-from nnkit.nn.losses import AnyLoss, CrossEntropy, Loss, MaximumAPosteriori
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
+from nnkit.nn.losses.cross_entropy import CrossEntropy, MaximumAPosteriori
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.class_weights import class_weights, weights_of
@@ -146,7 +148,7 @@ def test_mean_over_the_batch(loss: Loss) -> None:
 def test_class_numbers_stand_for_their_codes(
     loss: Loss, weighted: bool, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(losses, "PART", part)
+    monkeypatch.setattr(loss_module, "PART", part)
     classes = np.array([3, 0, 0, 2, 1])
     weights = np.array([1, 2, 0, 0.5, 1]) if weighted else None
     T, off = np.eye(4)[classes].T, -1.0 if loss.coding == "signed" else 0.0

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnkit.nn.batch_axis import batch_first, batch_last
 from nnkit.nn.form import Form
-from nnkit.nn.losses import AnyLoss, Loss
-from nnkit.nn.model import batch_first, batch_last, buffer_bytes, describe
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
+from nnkit.nn.model_summary import describe
+from nnkit.nn.parallel.micro_batch_size import buffer_bytes
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
@@ -166,13 +169,13 @@ def test_attention_weights_limit_a_micro_batch() -> None:
 
 def test_buffers_grow_with_the_batch() -> None:
     model = model_of(LAYERS, (5,))
-    assert buffer_bytes(model, 20) == 2 * buffer_bytes(model, 10) > 0
+    assert buffer_bytes(model.stages, 20, 4) == 2 * buffer_bytes(model.stages, 10, 4) > 0
 
 
 def test_the_layers_of_a_block_have_buffers_too() -> None:
     inside = [{"dense": 50}, "batch_norm", {"residual": [{"dense": 50}, {"dense": 50}]}]
     block, chained = model_of([{"residual": inside}], (5,)), model_of(inside, (5,))
-    assert buffer_bytes(block, 10) > buffer_bytes(chained, 10)
+    assert buffer_bytes(block.stages, 10, 4) > buffer_bytes(chained.stages, 10, 4)
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (7, 2, 3), (7, 1, 4, 4)])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nnkit.errors import SettingError
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
 from nnkit.nn.padding import is_padding

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn.layer import Stage
+from nnkit.nn.layer_spec import Stage
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.passes import Observer, Pass, Recorder
 from nnkit.task.config_loading import load_config
-from nnkit.task.task import build_model
+from nnkit.task.task_loading import build_model
 from tests.nn.examples import batch_of, model_of
 
 LENET = Path(__file__).parents[2] / "configs" / "lenet.yaml"

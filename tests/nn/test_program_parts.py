@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from nnkit.native.library import SETTING, library, usable_kernels
+from nnkit.nn.activation import Activation
 from nnkit.nn.activations import AnyActivation
-from nnkit.nn.layer import Activation
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
-from nnkit.nn.programs import ProgramNetwork
+from nnkit.nn.program_network import ProgramNetwork
 from nnkit.random import generator
 from tests.nn.examples import batch_of, examples, model_of, name
 

@@ -12,7 +12,8 @@ from sklearn.metrics.pairwise import rbf_kernel
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.layers.rbf import RBF, bitmaps
-from nnkit.nn.losses import CrossEntropy, Loss, MaximumAPosteriori
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses.cross_entropy import CrossEntropy, MaximumAPosteriori
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
 from nnkit.nn.form import Form
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.model import Model

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nnkit.errors import SettingError
 from nnkit.nn.form import Form
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer, PositionalEncoding, SelfAttention
 from nnkit.nn.model import Model
 from nnkit.nn.padding import is_padding

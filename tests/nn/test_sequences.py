@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.nn import model as model_module
 from nnkit.nn.architecture import Activations, Architecture, build_stages
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form
 from nnkit.nn.model import Model
+from nnkit.nn.parallel import micro_batch_size
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
@@ -87,7 +87,7 @@ def test_a_batch_is_the_mean_of_its_sequences_alone(layers: list[Any]) -> None:
 def test_micro_batches_give_the_mean_of_the_whole_batch(
     layers: list[Any], weighted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_module, "CACHE", 1)
+    monkeypatch.setattr(micro_batch_size, "CACHE", 1)
     model = model_of(layers)
     X, T = batch(model)
     X, T = np.tile(X, 8), np.tile(T, 8)

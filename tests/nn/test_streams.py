@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from nnkit.nn import model as model_module
 from nnkit.nn.form import Form
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers import AnyLayer
 from nnkit.nn.model import Model
+from nnkit.nn.parallel import micro_batch_size
 from nnkit.nn.parallel.micro_batches import MicroBatches
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
@@ -125,7 +125,7 @@ def test_nothing_stays_in_a_layer_between_passes() -> None:
 
 
 def test_micro_batches_have_the_states_of_their_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "CACHE", 1)
+    monkeypatch.setattr(micro_batch_size, "CACHE", 1)
     samples = 40
     model = model_of(STACK, Form(FEATURES, (None,)))
     rng = generator(0, "streams")

@@ -14,7 +14,7 @@ from sklearn.datasets import load_iris
 
 from nnkit.errors import UsageError
 from nnkit.nn.params import Array
-from nnkit.optim.lbfgs import CURVATURE, DECREASE, LBFGS
+from nnkit.optim.optimizers.lbfgs import CURVATURE, DECREASE, LBFGS
 from nnkit.random import generator
 
 Function = Callable[[Array], tuple[float, Array]]  # value and gradient

@@ -13,11 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn.datasets import load_breast_cancer
 from sklearn.svm import LinearSVC
 
-from nnkit.nn.losses import Hinge
+from nnkit.nn.losses.margin_losses import Hinge
 from nnkit.nn.params import Array
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import BLOCK, SGD, Adam, AnyOptimizer, Pegasos, blocks
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.adam import Adam
+from nnkit.optim.optimizers.sgd import SGD, Pegasos
 from nnkit.optim.regularization import Regularization
+from nnkit.optim.vectors import BLOCK, blocks
 from nnkit.random import generator
 from tests.golden import case_name, keras_vectors, onnx_vectors, torch_vectors
 from tests.nn.examples import examples, name

@@ -12,7 +12,9 @@ from nnkit.nn.initializers import Zeros
 from nnkit.nn.params import Array, Layout, Parameter
 from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import SGD, Adam, AnyOptimizer
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.adam import Adam
+from nnkit.optim.optimizers.sgd import SGD
 from nnkit.optim.regularization import L1, Regularization
 from nnkit.optim.update import Update
 from nnkit.random import generator

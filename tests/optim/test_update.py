@@ -13,7 +13,9 @@ from nnkit.nn.initializers import Zeros
 from nnkit.nn.params import Array, Layout, Parameter
 from nnkit.optim.clipping import ClipGlobalNorm
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import LAMB, SGD, AdamW, AnyOptimizer, Pegasos
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.adam import LAMB, AdamW
+from nnkit.optim.optimizers.sgd import SGD, Pegasos
 from nnkit.optim.regularization import L1, ElasticNet, Regularization
 from nnkit.optim.update import Update
 from nnkit.random import generator

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnkit.nn.activations import Identity
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.form import Form
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.nn.params import Array
 from nnkit.task.answers import confidence, decide
 from nnkit.task.target_factory import classes_for

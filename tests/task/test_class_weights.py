@@ -13,7 +13,10 @@ import nnkit
 from nnkit.data.batches import Batches
 from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import evaluate
-from nnkit.nn.losses import AnyLoss, ClassLoss, CrossEntropy, SquaredError
+from nnkit.nn.loss import ClassLoss
+from nnkit.nn.losses import AnyLoss
+from nnkit.nn.losses.cross_entropy import CrossEntropy
+from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.passes import Pass
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config_loading import load_config

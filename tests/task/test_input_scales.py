@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnkit.data.preprocess import MinMax, OneHot, Rescale, Standardize
+from nnkit.data.preprocessing.feature_scaling import MinMax, Rescale, Standardize
+from nnkit.data.preprocessing.one_hot import OneHot
 from nnkit.task.input_scales import scale_notices
 
 GREY = np.tile(np.arange(256, dtype=np.float64), (3, 1)).reshape(3, 1, 16, 16)

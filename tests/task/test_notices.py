@@ -7,8 +7,8 @@ import pytest
 
 from nnkit.data.dataset import Samples
 from nnkit.metrics.intervals import wilson_interval
+from nnkit.task.data_check import check_data
 from nnkit.task.notices import split_notices
-from nnkit.task.task import check_data
 from nnkit.training.trainer import Trainer
 from tests.training.configs import iris, trainer_for
 

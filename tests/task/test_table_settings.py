@@ -10,7 +10,8 @@ import pytest
 
 from nnkit.errors import UsageError
 from nnkit.task.chosen_settings import TableSettings
-from nnkit.task.table_settings import TableOptions, choose_settings
+from nnkit.task.table_options import TableOptions
+from nnkit.task.table_settings import choose_settings
 
 ROWS = 40
 

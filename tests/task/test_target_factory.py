@@ -13,7 +13,8 @@ from nnkit.data import dataset
 from nnkit.data.lazy import LazyArray
 from nnkit.errors import SettingError
 from nnkit.nn.form import Form
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.nn.params import Array
 from nnkit.task.config_loading import config_from
 from nnkit.task.target_factory import classes_for, inputs_for, numbers_for

@@ -14,12 +14,13 @@ from nnkit.errors import ConfigError, SettingError
 from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
 from nnkit.metrics import METRICS_OF
 from nnkit.nn.form import Form
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.random import generator
 from nnkit.task.config_loading import config_from
 from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.targets import ClassTargets, NumberTargets
-from nnkit.task.task import build_model, load_task
+from nnkit.task.task_loading import build_model, load_task
 from tests.nn.examples import batch_of, examples, model_of, name
 from tests.training.configs import diabetes, iris
 

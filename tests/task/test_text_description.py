@@ -10,7 +10,8 @@ import pytest
 from nnkit.errors import DataError
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import check_data, load_task
+from nnkit.task.data_check import check_data
+from nnkit.task.task_loading import load_task
 
 LINES = [f"{'very ' * (i % 4)}good {'abcdefghij'[i % 10]}\tyes\n" for i in range(20)]
 

@@ -11,7 +11,7 @@ import nnkit
 from nnkit.errors import UsageError
 from nnkit.task.config import Config
 from nnkit.task.starter import Starter, starter_for
-from nnkit.task.table_settings import TableOptions
+from nnkit.task.table_options import TableOptions
 from nnkit.task.text_starter import task_of_texts
 from tests.inference.text_models import sentences
 

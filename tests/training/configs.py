@@ -9,12 +9,12 @@ import numpy as np
 
 from nnkit.data.batches import Batches
 from nnkit.optim.optimizer import Optimizer
-from nnkit.optim.optimizers import Pegasos
+from nnkit.optim.optimizers.sgd import Pegasos
 from nnkit.random import generator
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 TABLES = Path(__file__).parents[2] / "data" / "tables"

@@ -16,7 +16,8 @@ from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import check_data, load_task
+from nnkit.task.data_check import check_data
+from nnkit.task.task_loading import load_task
 from tests.training.configs import iris, trainer_for
 
 TO_INPUTS: dict[str, Any] = {

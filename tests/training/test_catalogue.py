@@ -18,10 +18,12 @@ from nnkit.nn.architecture import activation_named
 from nnkit.nn.form import Form
 from nnkit.nn.initializers import AnyInitializer
 from nnkit.nn.layers import AnyLayer
-from nnkit.nn.losses import AnyLoss, Loss
+from nnkit.nn.loss import Loss
+from nnkit.nn.losses import AnyLoss
 from nnkit.optim.averaging import AnyAveraging
 from nnkit.optim.clipping import AnyClipping
-from nnkit.optim.optimizers import AnyOptimizer, Pegasos
+from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.sgd import Pegasos
 from nnkit.optim.schedules import AnySchedule
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from

@@ -11,7 +11,7 @@ import nnkit
 from nnkit.data.sources.generators.reber import symbols_after
 from nnkit.task.config_loading import load_config
 from nnkit.task.prepared_set import pass_of
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 
 CONFIG = Path(__file__).parents[2] / "configs" / "reber.yaml"
 

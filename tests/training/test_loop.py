@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nnkit.errors import DivergedError
-from nnkit.nn.model import batch_first
+from nnkit.nn.batch_axis import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.passes import Pass
 from nnkit.runs.checkpoint import read_checkpoint

@@ -11,7 +11,7 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError, dotted
 from nnkit.inference.saving import versions
-from nnkit.nn.model import batch_last
+from nnkit.nn.batch_axis import batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass

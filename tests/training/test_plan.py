@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from nnkit.errors import SettingError
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from nnkit.training.plan import Plan, pace, plan
 from tests.training.configs import iris, trainer_for
 

@@ -12,10 +12,10 @@ import pytest
 
 from nnkit.native.library import SETTING, library
 from nnkit.nn.params import Array
-from nnkit.nn.programs import ProgramNetwork
-from nnkit.optim.lbfgs import LBFGS
+from nnkit.nn.program_network import ProgramNetwork
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
+from nnkit.optim.optimizers.lbfgs import LBFGS
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import Config
 from nnkit.training.trainer import Trainer

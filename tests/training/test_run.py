@@ -16,7 +16,7 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError, DivergedError, GateError, UsageError
 from nnkit.inference.set_metrics import SetMetrics
-from nnkit.optim.lbfgs import LBFGS
+from nnkit.optim.optimizers.lbfgs import LBFGS
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.task.config import Config
 from nnkit.training.continuation import nothing_to_resume

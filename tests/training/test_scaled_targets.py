@@ -17,7 +17,7 @@ from nnkit.data.target_scaling import StandardizedTargets
 from nnkit.errors import ConfigError
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.run import Run, train
 from tests.training.configs import DIABETES, diabetes, iris, laid_over
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 import nnkit
 from nnkit.nn.params import Array
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from tests.training.configs import TABLES
 from tests.training.shallow_references import (
     CONFIGS,

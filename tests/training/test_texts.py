@@ -13,7 +13,7 @@ import nnkit
 from nnkit.inspection.gradient_check import check_gradients
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 from tests.training.configs import laid_over
 from tests.training.resuming import resumes

@@ -19,7 +19,7 @@ from nnkit.data.sources.source import ExpectedData, Source, TableRows, renumbere
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords, numbers
 from nnkit.data.tables.dates import DateColumn, part_of
-from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.dialect import Dialect, delimiter_question
 from nnkit.data.tables.held_out_columns import compare_columns
 from nnkit.data.tables.kinds import ColumnProfile, has_infinity, profile_column
 from nnkit.data.tables.labels import class_labels, looks_like_classes, spelled_as
@@ -132,6 +132,7 @@ class Csv(Source):
             self.header,
             self.skip_rows,
             tuple(self.leave_out),
+            frozenset(type(self).model_fields),
         )
 
     @property
@@ -223,6 +224,9 @@ class Csv(Source):
         errors = dict(zip(rows, ragged.values(), strict=True))
         return TableRows(reader.values(table, errors), lines.tolist(), errors)
 
+    def check_columns(self, path: Path, columns: Sequence[Column]) -> None:
+        InputReader(columns, self.dates).places(path, self._dialect_of(path, columns))
+
     def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         if isinstance(self.label, tuple):
             labels: Sequence[ColumnName] = self.label
@@ -261,8 +265,11 @@ class Csv(Source):
 
     @property
     def _other_dialect(self) -> Dialect:
-        """The dialect of other tables: the lines to leave out are those of this one."""
-        return replace(self.dialect, leave_out=())
+        """The dialect of other tables: the lines to leave out are those of this one.
+
+        A trained model reads them too, whose settings cannot be changed.
+        """
+        return replace(self.dialect, leave_out=(), settings=frozenset())
 
     def _dialect_of(self, path: Path, columns: Sequence[Column]) -> Dialect:
         """The dialect of another table, which may begin with the names of the inputs' columns."""
@@ -409,7 +416,7 @@ def _check_has_labels(path: Path, dialect: Dialect, labels: Sequence[ColumnName]
     names = column_names(path, dialect)
     for label in labels:
         try:
-            column_index(path, names, label)
+            column_index(path, names, label, delimiter_question(dialect))
         except DataError as error:
             if len(names) == 1:  # the message asks for the delimiter
                 raise

@@ -52,7 +52,13 @@ class Memory(Source):
     ) -> TableRows:
         if not columns:  # arrays
             return super().read_rows(path, columns)
-        return Csv(path=str(path), dates=self.dates).read_rows(path, columns, unknown=unknown)
+        return self._table(path).read_rows(path, columns, unknown=unknown)
+
+    def check_columns(self, path: Path, columns: Sequence[Column]) -> None:
+        self._table(path).check_columns(path, columns)
+
+    def _table(self, path: Path) -> Csv:
+        return Csv(path=str(path), dates=self.dates)
 
     def read_labelled(self, place: Path, expected: ExpectedData) -> Samples:
         source: Source = (

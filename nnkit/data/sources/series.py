@@ -17,9 +17,9 @@ from nnkit.data.ordering import Chronological
 from nnkit.data.sources.csv import Character
 from nnkit.data.sources.source import Source, TableRows
 from nnkit.data.tables.conversion import UnknownWords, numbers
-from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.dialect import Dialect, delimiter_question
 from nnkit.data.tables.number_format import NumberFormat
-from nnkit.data.tables.parsed_table import ParsedTable
+from nnkit.data.tables.parsed_table import ParsedTable, column_index
 from nnkit.data.tables.roles import setting_index
 from nnkit.data.tables.table_cache import cached_table
 from nnkit.data.tables.table_reader import column_names
@@ -102,6 +102,11 @@ class Series(Source):
         lines = rows.table.lines.of_all(rows.table.rows)[self.window - 1 :]
         return TableRows(rows.windows(self.window), lines.tolist(), {})
 
+    def check_columns(self, path: Path, columns: Sequence[Column]) -> None:
+        dialect, names = self._dialect(path), self.columns or self._labels
+        for name in names:
+            column_index(path, column_names(path, dialect), name, delimiter_question(dialect))
+
     def _target_names(self, labels: Sequence[str]) -> Iterator[str]:
         """Yields the name of each target: of the column and, if there are several, of the step."""
         for label in labels:
@@ -116,13 +121,22 @@ class Series(Source):
 
     def _read(self, path: Path, setting: str, columns: Sequence[str | int]) -> _Rows:
         """The columns that a setting names."""
-        dialect = Dialect(self.delimiter, header=self.header, skip_rows=self.skip_rows)
+        dialect = self._dialect(path)
         names = column_names(path, dialect)
         indices = [setting_index(path, names, name, setting) for name in columns]
         others = [i for i in range(len(names)) if i not in indices]
         table = cached_table(path, dialect, NumberFormat(decimal=self.decimal), skip=others)
         values = np.stack([_present(table, i) for i in indices])
         return _Rows(table, values, tuple(names[i] for i in indices))
+
+    def _dialect(self, path: Path) -> Dialect:
+        is_own = path == Path(self.path)
+        return Dialect(
+            self.delimiter,
+            header=self.header,
+            skip_rows=self.skip_rows,
+            settings=frozenset(type(self).model_fields if is_own else ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,4 +63,11 @@ class Shards(Source):
     ) -> TableRows:
         if not columns:  # .npy shards, or lists
             return super().read_rows(path, columns)
-        return Csv(path=str(path), missing=("",)).read_rows(path, columns, unknown=unknown)
+        return _table(path).read_rows(path, columns, unknown=unknown)
+
+    def check_columns(self, path: Path, columns: Sequence[Column]) -> None:
+        _table(path).check_columns(path, columns)
+
+
+def _table(path: Path) -> Csv:
+    return Csv(path=str(path), missing=("",))

@@ -59,6 +59,19 @@ class ExpectedData:
 class Source(Component):
     """The data source."""
 
+    @classmethod
+    def has_setting(cls, setting: str) -> bool:
+        """Whether the source has a setting, which a message may advise."""
+        return setting in cls.model_fields
+
+    def share_setting(self, name: str) -> str:
+        """The setting that says how large a held-out set is that is not in a file of its own.
+
+        Args:
+            name: `validation` or `test`.
+        """
+        return f"data.split.{name}"
+
     @property
     def has_digits(self) -> bool:
         """Whether its samples are images of digits, so that models read numbers in pictures."""
@@ -254,6 +267,18 @@ class Source(Component):
             DataError: the table does not exist, a column is missing, or the source has no tables.
         """
         raise DataError(f"{path}: this model reads {self.tag()} data, not CSV")
+
+    def check_columns(self, path: Path, columns: Sequence[Column]) -> None:
+        """Checks that a table has the columns from which a model of the source predicts.
+
+        Args:
+            path: the table.
+            columns: as for `read_rows`.
+
+        Raises:
+            DataError: the table cannot be read, or lacks a column; only sources of tables check.
+        """
+        return
 
     def read_table(
         self, path: Path, columns: Sequence[Column], *, unknown: UnknownWords = "error"

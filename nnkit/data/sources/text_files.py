@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
-from nnkit.data.dataset import Dataset, Samples
+from nnkit.data.dataset import Column, Dataset, Samples
 from nnkit.data.sources.csv import Character
 from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered
-from nnkit.data.text.csv_pairs import read_csv_pairs, read_csv_texts
+from nnkit.data.text.csv_pairs import check_csv_column, read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
 from nnkit.data.text.text_lines import read_lines
@@ -72,6 +72,10 @@ class PlainText(_TextFile):
         "number of characters.",
     )
     test_part: Part = Field(0.0, description="The same for the test set, which is last.")
+
+    def share_setting(self, name: str) -> str:
+        is_document = self.samples == "document"
+        return f"data.source.{name}_part" if is_document else super().share_setting(name)
 
     def _read(self, path: Path) -> Dataset:
         lines = read_lines(path)
@@ -139,6 +143,11 @@ class Pairs(_TextFile):
             DataError: the file cannot be read, or has no column of texts like the source's.
         """
         return read_csv_texts(
+            path, self.source, delimiter=self.delimiter, header=self.header is not False
+        )
+
+    def check_columns(self, path: Path, columns: Sequence[Column]) -> None:
+        check_csv_column(
             path, self.source, delimiter=self.delimiter, header=self.header is not False
         )
 

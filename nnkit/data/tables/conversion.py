@@ -166,7 +166,8 @@ def date_parts(
     assert column.codes is not None
     numbers, wrong = date_numbers(column.words, order, parts)
     kind = "time of day" if order == "time_of_day" else f"date with the {order.replace('_', ' ')}"
-    what = f"is not a {kind}; list it in data.source.missing if it is missing"
+    remedy = "" if errors is not None else ", or list it in data.source.also_missing"
+    what = f"is not a {kind}; empty the cell if it is missing{remedy}"
     _add_errors(table, index, dict.fromkeys(wrong, what), errors)
     missing = np.full((1, len(parts)), np.nan)
     return np.concatenate([numbers, missing])[np.asarray(column.codes)]

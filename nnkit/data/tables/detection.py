@@ -58,7 +58,7 @@ def detect_dialect(
             if encoding == WESTERN
             else f"it is {encoding.upper()} text"
         )
-    with open_text(path, encoding) as file:
+    with open_text(path, Dialect(encoding=encoding)) as file:
         lines = [line.decode() for line in islice(file, LINES)]
     if any("\0" in line for line in lines):
         raise DataError(f"{path}: contains NUL characters; is it a text file?")

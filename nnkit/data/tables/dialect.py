@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,8 @@ class Dialect:
         header: whether the first row names the columns.
         skip_rows: the number of lines above the header, or above the first row.
         leave_out: numbers of lines, from 1, that hold no sample.
+        settings: the settings of `data.source` that messages may advise; none where a file is read
+            by a trained model, which has its settings.
     """
 
     delimiter: str = ","
@@ -32,9 +34,10 @@ class Dialect:
     header: bool = True
     skip_rows: int = 0
     leave_out: tuple[int, ...] = ()
+    settings: frozenset[str] = field(default=frozenset(), compare=False)
 
 
-def open_text(path: Path, encoding: str) -> BinaryIO:
+def open_text(path: Path, dialect: Dialect) -> BinaryIO:
     """Opens a text file as UTF-8 with line feeds, after its byte order mark.
 
     A file in UTF-8 is streamed. Others are converted in memory, as are files with the line ends of
@@ -54,7 +57,7 @@ def open_text(path: Path, encoding: str) -> BinaryIO:
     except OSError as error:
         file.close()
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    is_marked = start.startswith(codecs.BOM_UTF8)
+    is_marked, encoding = start.startswith(codecs.BOM_UTF8), dialect.encoding
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = UTF_16
     elif is_marked:
@@ -67,13 +70,24 @@ def open_text(path: Path, encoding: str) -> BinaryIO:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise not_encoded(path, content[: error.start].count(b"\n") + 1, encoding) from None
+        line = content[: error.start].count(b"\n") + 1
+        raise not_encoded(path, line, replace(dialect, encoding=encoding)) from None
     if "\n" not in text:
         text = text.replace("\r", "\n")
     return BytesIO(text.encode())
 
 
-def not_encoded(path: Path, line: int, encoding: str) -> DataError:
-    """The error that a line is not text in an encoding, with the remedy."""
-    remedy = "set data.source.encoding (cp1252 if it was saved by a Western Windows program)"
-    return DataError(f"{path}:{line}: not {encoding.upper()} text; save it in UTF-8, or {remedy}")
+def not_encoded(path: Path, line: int, dialect: Dialect) -> DataError:
+    """The error that a line is not text in the encoding of a dialect, with the remedies."""
+    remedy = "save it in UTF-8"
+    if "encoding" in dialect.settings:
+        western = "cp1252 if it was saved by a Western Windows program"
+        remedy += f", or set data.source.encoding ({western})"
+    return DataError(f"{path}:{line}: not {dialect.encoding.upper()} text; {remedy}")
+
+
+def delimiter_question(dialect: Dialect) -> str:
+    """Asks whether the delimiter is right, as a remedy for a table that has one column only."""
+    if "delimiter" in dialect.settings:
+        return "is data.source.delimiter right?"
+    return f"are its cells separated by '{dialect.delimiter}'?"

@@ -156,8 +156,14 @@ class ParsedTable:
         return int(np.argmax(np.asarray(codes) == code))
 
 
-def column_index(path: Path, names: Sequence[str], column: str | int) -> int:
+def column_index(path: Path, names: Sequence[str], column: str | int, question: str = "") -> int:
     """The index of a column given by name or index.
+
+    Args:
+        path: the file, for messages.
+        names: the names of all columns.
+        column: the column.
+        question: a message adds it if there is only one column.
 
     Raises:
         DataError: there is no such column; the message lists the columns.
@@ -168,7 +174,7 @@ def column_index(path: Path, names: Sequence[str], column: str | int) -> int:
             return column % count
     elif column in names:
         return names.index(column)
-    hint = "; is data.source.delimiter right?" if count == 1 else ""
+    hint = f"; {question}" if count == 1 and question else ""
     wanted = "column without a name" if column == "" else f"column '{column}'"
     raise DataError(f"{path}: no {wanted}; available: {some(names)}{hint}")
 

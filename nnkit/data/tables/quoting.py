@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from nnkit.config.yaml import resolve
+from nnkit.config.yaml_scalars import resolve
 from nnkit.text import legible
 
 PLAIN = re.compile(r"[^\W\d](?:[\w .+/-]*\w)?")  # needs no quotes, even within brackets

@@ -92,6 +92,6 @@ def setting_index(path: Path, names: Sequence[str], column: ColumnName, *setting
         SettingError: there is no such column.
     """
     try:
-        return column_index(path, names, column)
+        return column_index(path, names, column, "is data.source.delimiter right?")
     except DataError as error:
         raise SettingError(("data", "source", *setting), str(error)) from None

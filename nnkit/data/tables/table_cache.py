@@ -100,7 +100,8 @@ def _summarized(column: ParsedColumn) -> ParsedColumn:
 
 def _settings(dialect: Dialect, form: NumberFormat) -> str:
     """Identifies what determines a parsed table besides its content."""
-    settings = [asdict(dialect), asdict(form), __version__]
+    divided = {name: value for name, value in asdict(dialect).items() if name != "settings"}
+    settings = [divided, asdict(form), __version__]
     return sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

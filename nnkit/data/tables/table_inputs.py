@@ -11,7 +11,7 @@ import numpy as np
 from nnkit.data.dataset import Array, Column
 from nnkit.data.tables.conversion import Errors, UnknownWords, date_parts, numbers, word_indices
 from nnkit.data.tables.dates import DateColumn, part_of
-from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.dialect import Dialect, delimiter_question
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable, column_index
 from nnkit.data.tables.roles import ColumnName
@@ -61,6 +61,19 @@ class InputReader:
     dates: Mapping[str, DateColumn]
     unknown: UnknownWords = "error"
 
+    def places(self, path: Path, dialect: Dialect) -> list[int]:
+        """The index in a table of the column that gives each input.
+
+        Raises:
+            DataError: the file cannot be read, or lacks a column.
+        """
+        names, question = column_names(path, dialect), delimiter_question(dialect)
+        wanted = [part_of(column.name, self.dates)[0] for column in self.columns]
+        return [
+            column_index(path, names, name if dialect.header else int(name), question)
+            for name in wanted
+        ]
+
     def read(
         self,
         path: Path,
@@ -84,14 +97,12 @@ class InputReader:
         Raises:
             DataError: the file cannot be read, or lacks a column.
         """
-        names = column_names(path, dialect)
-        wordy = {column_index(path, names, name) for name in as_words}
-        needed = {column_index(path, names, name) for name in also}
-        for column in self.columns:
-            name, part = part_of(column.name, self.dates)
-            index = _index(path, names, name, has_header=dialect.header)
+        names, question = column_names(path, dialect), delimiter_question(dialect)
+        wordy = {column_index(path, names, name, question) for name in as_words}
+        needed = {column_index(path, names, name, question) for name in also}
+        for column, index in zip(self.columns, self.places(path, dialect), strict=True):
             needed.add(index)
-            if part or column.categories:
+            if column.categories or part_of(column.name, self.dates)[1]:
                 wordy.add(index)
         skip = set(range(len(names))) - needed
         table = cached_table(path, dialect, form, skip=skip, as_words=wordy, ragged=ragged)
@@ -129,7 +140,7 @@ class InputReader:
     ) -> Array:
         """An input of each row, (n,)."""
         name, part = part_of(column.name, self.dates)
-        index = _index(table.path, table.names, name, has_header=table.has_header)
+        index = table.index(name if table.has_header else int(name))
         if part is not None:
             date = self.dates[name]
             if name not in known:
@@ -148,7 +159,3 @@ def _copy_columns(columns: Sequence[Array], out: Array) -> None:
         rows = slice(start, start + BLOCK)
         for i, column in enumerate(columns):
             out[rows, i] = column[rows]
-
-
-def _index(path: Path, names: Sequence[str], name: str, *, has_header: bool) -> int:
-    return column_index(path, names, name if has_header else int(name))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nnkit.data.tables.cells import PADDING, Cells, joined_cells
 from nnkit.data.tables.column_builder import ColumnBuilder
-from nnkit.data.tables.dialect import Dialect, not_encoded, open_text
+from nnkit.data.tables.dialect import Dialect, delimiter_question, not_encoded, open_text
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import LineNumbers, ParsedColumn, ParsedTable, some
 from nnkit.data.tables.splitting import split_cells
@@ -75,7 +75,7 @@ def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
     Raises:
         DataError: as for `read_table`.
     """
-    with open_text(path, dialect.encoding) as file:
+    with open_text(path, dialect) as file:
         return _names(path, dialect, *_first_row(path, file, dialect))
 
 
@@ -85,7 +85,7 @@ def first_cells(path: Path, dialect: Dialect) -> tuple[str, ...]:
     Raises:
         DataError: the file is missing, empty or not text.
     """
-    with open_text(path, dialect.encoding) as file:
+    with open_text(path, dialect) as file:
         return tuple(_first_row(path, file, dialect)[0])
 
 
@@ -103,7 +103,7 @@ def _read(
     as_words: Collection[int],
     ragged: dict[int, str] | None,
 ) -> ParsedTable:
-    with open_text(path, dialect.encoding) as file:
+    with open_text(path, dialect) as file:
         first, line = _first_row(path, file, dialect)
         names = _names(path, dialect, first, line)
         builders = {
@@ -121,7 +121,7 @@ def _read(
             try:
                 _add(builders, cells, form)
             except UnicodeDecodeError:
-                raise _undecodable(path, cells, dialect.encoding) from None
+                raise _undecodable(path, cells, dialect) from None
             lines.add(cells.lines, count)
             count += len(cells)
     if not count:
@@ -159,14 +159,14 @@ def _numbers(
         yield i, values[rows * j : rows * (j + 1)], own
 
 
-def _undecodable(path: Path, cells: Cells, encoding: str) -> DataError:
+def _undecodable(path: Path, cells: Cells, dialect: Dialect) -> DataError:
     """The error that a cell is not text, with its line."""
     for starts, ends, line in zip(cells.starts, cells.ends, cells.lines, strict=True):
         for start, end in zip(starts, ends, strict=True):
             try:
                 cells.text[start:end].decode()
             except UnicodeDecodeError:
-                return not_encoded(path, int(line), encoding)
+                return not_encoded(path, int(line), dialect)
     raise AssertionError("every cell is UTF-8")
 
 
@@ -192,9 +192,10 @@ def _names(path: Path, dialect: Dialect, first: Sequence[str], line: int) -> tup
     if not dialect.header:
         return tuple(map(str, range(len(first))))
     if any(count > 1 and _is_digits(name) for name, count in Counter(first).items()):
+        remedy = "; if not, set data.source.header: false" * ("header" in dialect.settings)
         raise DataError(
             f"{path}:{line}: two columns are named '{_repeated(first)}'; is the first row a "
-            "header? if not, set data.source.header: false"
+            f"header?{remedy}"
         )
     names: list[str] = []
     for name in first:
@@ -331,7 +332,7 @@ def _parsed(
             try:
                 text = content.decode()
             except UnicodeDecodeError:
-                raise not_encoded(path, ended, dialect.encoding) from None
+                raise not_encoded(path, ended, dialect) from None
             if "\0" in text:
                 raise DataError(f"{path}:{ended}: a NUL character; is it a text file?")
             if dialect.delimiter == " ":
@@ -357,12 +358,18 @@ def _ragged(path: Path, line: int, row: Sequence[str], columns: int, dialect: Di
     if len(row) > columns:
         remedy = f"put quotes around a cell that contains a '{dialect.delimiter}'"
     if columns == 1 and len(row) > 1:
+        skip = "skip it with data.source.skip_rows"
         remedy = (
-            "is the first line a title or a comment? skip it with data.source.skip_rows; "
-            "else, is data.source.delimiter right?"
+            "is the first line a title or a comment? "
+            f"{skip if 'skip_rows' in dialect.settings else 'remove it'}; "
+            f"else, {delimiter_question(dialect)}"
         )
     if len(row) == 1 and columns > 1:
-        remedy += "; if the line holds no sample, name it in data.source.leave_out"
+        name = "name it in data.source.leave_out"
+        remedy += (
+            "; if the line holds no sample, "
+            f"{name if 'leave_out' in dialect.settings else 'remove it'}"
+        )
     cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
     return f"{path}:{line}: {cells}, but the rows above have {columns}; {remedy}"
 

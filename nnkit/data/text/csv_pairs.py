@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nnkit.data.tables.dialect import Dialect
+from nnkit.data.tables.dialect import Dialect, delimiter_question
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable, column_index
 from nnkit.data.tables.table_reader import column_names, read_table
 from nnkit.data.text.text_pairs import ColumnChoice, TextPairs, nonempty_pairs
 
+SETTINGS = frozenset({"delimiter", "header"})  # of the source `pairs`, for messages
 NOTHING_IS_MISSING = NumberFormat(missing=("",))  # a text may be NA or null
 
 
@@ -38,9 +39,9 @@ def read_csv_pairs(
         DataError: the file is missing, not text or empty, has no such columns, or a row has the
             wrong number of cells.
     """
-    dialect = Dialect(delimiter, header=header)
-    names = column_names(path, dialect)
-    chosen = [column_index(path, names, column) for column in (source, target)]
+    dialect = Dialect(delimiter, header=header, settings=SETTINGS)
+    names, question = column_names(path, dialect), delimiter_question(dialect)
+    chosen = [column_index(path, names, column, question) for column in (source, target)]
     others = [i for i in range(len(names)) if i not in chosen]
     table = read_table(path, dialect, NOTHING_IS_MISSING, skip=others, as_words=chosen)
     sources, targets = (_texts(table, i) for i in chosen)
@@ -67,7 +68,7 @@ def read_csv_texts(
     """
     dialect = Dialect(delimiter, header=header)
     names = column_names(path, dialect)
-    chosen = column_index(path, names, column)
+    chosen = column_index(path, names, column, delimiter_question(dialect))
     others = [i for i in range(len(names)) if i != chosen]
     wrong: dict[int, str] = {}
     table = read_table(
@@ -76,6 +77,18 @@ def read_csv_texts(
     lines = table.lines.of_all(table.rows).tolist()
     texts = zip(lines, _texts(table, chosen), strict=True)
     return [(line, text, wrong.get(line)) for line, text in texts]
+
+
+def check_csv_column(
+    path: Path, column: ColumnChoice, *, delimiter: str = ",", header: bool = True
+) -> None:
+    """Checks that a table has a column, given as for `read_csv_texts`.
+
+    Raises:
+        DataError: the file is missing, not text or empty, or has no such column.
+    """
+    dialect = Dialect(delimiter, header=header)
+    column_index(path, column_names(path, dialect), column, delimiter_question(dialect))
 
 
 def _texts(table: ParsedTable, index: int) -> list[str]:

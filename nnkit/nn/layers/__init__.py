@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import Annotated
 
 from nnkit.config.spec import Tagged
-from nnkit.nn.layers.activation import ActivationLayer
+from nnkit.nn.layers.activation_layer import ActivationLayer
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.conv_transpose import ConvTranspose
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout, SpatialDropout
 from nnkit.nn.layers.embedding import Embedding, OneHotIds
 from nnkit.nn.layers.flatten import Flatten, Reshape, Rows
+from nnkit.nn.layers.global_pooling import GlobalAvgPool, GlobalMaxPool
 from nnkit.nn.layers.gru import GRU
 from nnkit.nn.layers.lstm import LSTM
 from nnkit.nn.layers.noise import GaussianNoise
 from nnkit.nn.layers.normalization import BatchNorm, LayerNorm
-from nnkit.nn.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool, Subsample
+from nnkit.nn.layers.pooling import AvgPool, MaxPool
 from nnkit.nn.layers.positional_encoding import PositionalEncoding
 from nnkit.nn.layers.rbf import RBF
 from nnkit.nn.layers.residual import Residual
 from nnkit.nn.layers.resizing import UpSample, ZeroPad
 from nnkit.nn.layers.rnn import RNN
 from nnkit.nn.layers.self_attention import SelfAttention
+from nnkit.nn.layers.subsample import Subsample
 
 __all__ = [
     "GRU",

@@ -10,16 +10,17 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, Listed
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import Padding, PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass
 from nnkit.nn.products import product
+from nnkit.nn.receptive_field import ReceptiveField
 
 # The maps (of six) to which each of the sixteen of LeNet-5's C3 is connected (LeCun et al. 1998,
 # table I).

@@ -10,16 +10,17 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.im2col import Columns
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, per_axis, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.conv import check_groups
 from nnkit.nn.layers.weighted import SpatialLayer, WeightedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
+from nnkit.nn.receptive_field import ReceptiveField
 
 LONG = 1 << 20
 

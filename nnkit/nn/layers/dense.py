@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.each_position import AtEachPosition
 from nnkit.nn.layers.weighted import WeightedLayer
 from nnkit.nn.params import Array, Parameter

@@ -6,11 +6,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.dropout_mask import DropoutMask, DropoutRate, dropped_draws
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
 

@@ -11,13 +11,15 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
-from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.dropout_mask import DropoutMask, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Normal
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.weighted import Inside, TrainedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.kernel_kinds import CellKind
 from nnkit.native.recurrence import Recurrence
-from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.gated_recurrent import GatedRecurrent
@@ -17,6 +17,7 @@ from nnkit.nn.params import Array, Parameter
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
 from nnkit.nn.recurrent.steps import Steps
+from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 Reset = Literal["after", "before"]
 
@@ -58,27 +59,33 @@ class GRU(GatedRecurrent):
 
 
 class _GRUCell(RecurrentCell):
-    """The formulas of `GRU` that both of its forms share; rows are in the order r, z, n."""
+    """The formulas of `GRU` that both of its forms share; rows are in the order r, z, n.
+
+    Attributes:
+        inner: the blocks of what W is multiplied by or multiplies in n, apart from the gates.
+        kept: the blocks of z, which is ∂s(t)/∂s(t−1) but for the gates, after `differentiate`.
+    """
 
     symbols = ("rzn", "s")
 
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
-        super().__init__(binding, units, 3, 1, reverse, halved=slice(0, 2 * units))
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
-        self._kept = self.memory(units)
+        super().__init__(binding, units, 3, 1, reverse, halved=self.of_gates)
+        self._of_units = [self.memory(units) for _ in range(4)]
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
-        # W s(t−1) + d, which r multiplies after the product, or r ⊙ s(t−1) before it.
-        self.kept = steps.blocks(self._kept, self.units)
+        self.inner, self.kept, *_ = (steps.blocks(memory, self.units) for memory in self._of_units)
+        of_units = (steps.stacks(memory, self.units) for memory in self._of_units)
+        self.stacks = [*zip(self.gate_stacks(), self.stacks_before[0], *of_units, strict=True)]
 
     def project(self, step: int) -> None:
         """Computes a(t) without W s(t−1) in the rows of n."""
         z, a, units = self.z[step], self.sums[step], self.units
         n = a[self.of_n]
         if self.is_packed:
-            np.dot(self.packed[self.of_gates], z, out=a[self.of_gates])
-            np.dot(self.packed[self.of_n, units:], z[units:], out=n)
+            self.multiply(self.packed[self.of_gates], z, a[self.of_gates])
+            self.multiply(self.packed[self.of_n, units:], z[units:], n)
             return
         super().project(step)
         n -= np.dot(self.W[self.of_n], z[:units])
@@ -100,26 +107,27 @@ class _GRUCell(RecurrentCell):
         s *= z
         s += n
 
-    def unmix(self, step: int, ds: Array) -> tuple[Array, Array, Array]:
-        """Turns z and n into dE/da of their rows, and dE/ds into dE/ds(t−1) through `mix`.
+    def differentiate(self) -> None:
+        for (_, z, n), s_before, _, kept, slope, work in self.stacks:
+            kept[...] = z
+            np.subtract(s_before, n, out=slope)
+            through_sigmoid(z, slope, work)  # ∂s/∂a_z = (s(t−1) − n) ⊙ z ⊙ (1 − z)
+            np.subtract(1, kept, out=slope)
+            through_tanh(n, slope, work)  # ∂s/∂a_n = (1 − z) ⊙ (1 − n²)
 
-        Returns:
-            r, dE/da of the rows of n, and scratch.
-        """
-        r, z, n = self.gates[step]
-        work, dn, dz = (self.scratch(ds.shape, number) for number in range(1, 4))
-        np.multiply(ds, np.subtract(self.before[0][step], n, out=work), out=dz)
-        np.multiply(ds, z, out=work)
-        np.subtract(ds, work, out=dn)
-        np.copyto(ds, work)
-        through_sigmoid(z, dz, work)
-        through_tanh(n, dn, work)
-        return r, n, work
+    def sums_of_gradients(self) -> Sequence[WeightGradient]:
+        """The sums for the gates, for U and b of n, and for W of n."""
+        d, units = self.d_packed, self.units
+        blocks = (d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units])
+        return [WeightGradient(block, self._binding) for block in blocks]
 
-    def add_gradient(self, rows: slice, columns: slice, dZ: Array, factors: Array) -> None:
-        """Adds the gradient of a part of [W b U], from that of its product with some factors."""
-        d = self.d_packed[rows, columns]
-        d += np.dot(dZ, factors.T)
+    def add_to_gradients(self, step: int, dh: Array, factors: Array) -> None:
+        """Adds to the gradients of the weights; those of W in n are of a product h = W factors."""
+        z, a, units = self.z[step], self.sums[step], self.units
+        of_gates, of_inputs, of_state = self.weight_gradients
+        of_gates.add(a[self.of_gates], z)
+        of_inputs.add(a[self.of_n], z[units:])
+        of_state.add(dh, factors)
 
 
 class ResetAfterCell(_GRUCell):
@@ -127,26 +135,30 @@ class ResetAfterCell(_GRUCell):
 
     def advance(self, step: int) -> None:
         r, _, n = self.open_gates(step)
-        h = np.dot(self.W[self.of_n], self.z[step][: self.units], out=self.kept[step])
+        h = self.multiply(self.W[self.of_n], self.z[step][: self.units], self.inner[step])
         h += self.params["d"][:, None]
         n += np.multiply(r, h, out=self.scratch(n.shape))
         self.mix(step)
 
+    def differentiate(self) -> None:
+        super().differentiate()
+        for (r, _, n), _, h, _, slope, work in self.stacks:
+            np.multiply(n, h, out=slope)
+            np.multiply(n, r, out=h)  # ∂s/∂h = ∂s/∂a_n ⊙ r
+            through_sigmoid(r, slope, work)  # ∂s/∂a_r = ∂s/∂a_n ⊙ h ⊙ r ⊙ (1 − r)
+
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
-        r, dn, work = self.unmix(step, gradients[0])
-        h = self.kept[step]
-        dr = np.multiply(dn, h, out=self.scratch(h.shape, 2))
-        np.multiply(dn, r, out=h)  # dE/dh
-        through_sigmoid(r, dr, work)
+        (ds,) = gradients
+        for derivative in (*self.gates[step], self.inner[step]):
+            derivative *= ds
+        ds *= self.kept[step]
 
     def project_back(self, step: int) -> Array:
-        z, a, dh, units = self.z[step], self.sums[step], self.kept[step], self.units
-        self.add_gradient(self.of_gates, slice(None), a[self.of_gates], z)
-        self.add_gradient(self.of_n, slice(units, None), a[self.of_n], z[units:])
-        self.add_gradient(self.of_n, slice(units), dh, z[:units])
+        a, dh = self.sums[step], self.inner[step]
+        self.add_to_gradients(step, dh, self.z[step][: self.units])
         self.grads["d"] += np.add.reduce(dh, axis=1)
-        ds = np.dot(self.W[self.of_gates].T, a[self.of_gates], out=self.scratch(dh.shape))
-        ds += np.dot(self.W[self.of_n].T, dh, out=self.scratch(dh.shape, 1))
+        ds = self.multiply(self.W[self.of_gates].T, a[self.of_gates], self.scratch(dh.shape))
+        ds += self.multiply(self.W[self.of_n].T, dh, self.scratch(dh.shape, 1))
         return ds
 
 
@@ -155,24 +167,24 @@ class ResetBeforeCell(_GRUCell):
 
     def advance(self, step: int) -> None:
         r, _, n = self.open_gates(step)
-        k = np.multiply(r, self.z[step][: self.units], out=self.kept[step])
-        n += np.dot(self.W[self.of_n], k, out=self.scratch(n.shape))
+        k = np.multiply(r, self.z[step][: self.units], out=self.inner[step])
+        n += self.multiply(self.W[self.of_n], k, self.scratch(n.shape))
         self.mix(step)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
-        r, dn, work = self.unmix(step, gradients[0])
-        dk = np.dot(self.W[self.of_n].T, dn, out=self.scratch(dn.shape, 2))
-        self.add_gradient(self.of_n, slice(self.units), dn, self.kept[step])
-        np.multiply(dk, r, out=self.kept[step])  # dE/ds(t−1) through k
+        (ds,), (r, z, n) = gradients, self.gates[step]
+        z *= ds
+        n *= ds
+        ds *= self.kept[step]
+        dk, work, through_k = (self.scratch(ds.shape, number) for number in (1, 2, 3))
+        self.multiply(self.W[self.of_n].T, n, dk)
+        np.multiply(dk, r, out=through_k)
         dk *= self.z[step][: self.units]
         through_sigmoid(r, dk, work)
 
     def project_back(self, step: int) -> Array:
-        z, a, units = self.z[step], self.sums[step], self.units
-        self.add_gradient(self.of_gates, slice(None), a[self.of_gates], z)
-        self.add_gradient(self.of_n, slice(units, None), a[self.of_n], z[units:])
-        ds = np.dot(
-            self.W[self.of_gates].T, a[self.of_gates], out=self.scratch((units, a.shape[1]))
-        )
-        ds += self.kept[step]
+        a, k = self.sums[step], self.inner[step]
+        self.add_to_gradients(step, a[self.of_n], k)
+        ds = self.multiply(self.W[self.of_gates].T, a[self.of_gates], self.scratch(k.shape))
+        ds += self.scratch(k.shape, 3)
         return ds

@@ -7,8 +7,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.native.kernel_kinds import CellKind
 from nnkit.native.recurrence import Recurrence
-from nnkit.native.structures import CellKind
 from nnkit.nn.initializers import AnyInitializer, Constant, Zeros
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.gated_recurrent import GatedRecurrent

@@ -8,7 +8,8 @@ import numpy as np
 
 from nnkit.config.spec import Positive
 from nnkit.nn.dropout_mask import in_order_of_positions
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.random import generator

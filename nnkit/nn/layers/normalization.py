@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Positive
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import Normalization, ProgramLayer
-from nnkit.native.structures import LayerKind
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Constant, Zeros
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.padding import clear_padding
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Pass

@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
-from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Normal
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.weighted import Inside, TrainedLayer
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass

@@ -5,29 +5,34 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.kernel_kinds import LayerKind, MergeKind
 from nnkit.native.library import library
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.recurrent_sweep import ParameterMemory
-from nnkit.native.structures import LayerKind, MergeKind
-from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.dropout_mask import DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer, Orthogonal, Xavier, Zeros
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.params import Array, Parameter, Shape
+from nnkit.nn.receptive_field import ReceptiveField
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.compiled import CompiledRecurrent
 from nnkit.nn.recurrent.directions import BoundRecurrent
 from nnkit.nn.recurrent.gate_initializer import OfEachGate
 
+# The fewest multiplications in a step for which a second thread is worth its cost, because threads
+# of Python wait for each other before and after each of NumPy's calls.
+WORTHWHILE_STEP = 3_500_000
 WORTH_PACKING = 32  # sequences of one position for which weights are packed
 REVERSE = "reverse."  # prefix of the parameters that read a sequence from its end
 
@@ -183,8 +188,8 @@ class Recurrent(BiasedLayer):
 
     def compiled(self, binding: Binding) -> CompiledRecurrent | None:
         """Binds the layer to the compiled kernels; None if they do not know it, or are slower."""
-        loaded, found = library(), self.in_program(binding.form)
-        if loaded is None or found is None or self.output == "last":
+        loaded, found = library(), self._in_kernels(binding.form)
+        if loaded is None or found is None:
             return None
         if found.positions == 1 and binding.batch < WORTH_PACKING:
             return None
@@ -199,6 +204,15 @@ class Recurrent(BiasedLayer):
             lambda: self._in_numpy(binding),
             binding,
         )
+
+    def _in_kernels(self, form: Form) -> ProgramLayer | None:
+        """The layer in the compiled kernels, between layers in NumPy; None if these run it too."""
+        return None if library() is None or self.output == "last" else self.in_program(form)
+
+    def smallest_micro_batch(self, form: Form) -> int:
+        if self._in_kernels(form) is not None:
+            return 1
+        return ceil(WORTHWHILE_STEP / (self.gates * self.units * (form.channels + self.units)))
 
     def _in_numpy(self, binding: Binding) -> Layer:
         directions = (False, True) if self.bidirectional else (False,)

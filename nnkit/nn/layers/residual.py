@@ -15,12 +15,14 @@ from nnkit.config.spec import HELD, Listed
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer
-from nnkit.nn.layer import Binding, Layer, LayerSpec, ReceptiveField, Stage
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers.conv import Conv
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.weighted import ActivatedLayer, Inside
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
+from nnkit.nn.receptive_field import ReceptiveField
 
 if TYPE_CHECKING:
     AnyLayer = LayerSpec  # the union, which holds this layer: `nnkit.nn.layers` resolves the name

@@ -7,14 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer, Window
-from nnkit.native.structures import LayerKind
 from nnkit.nn.conv.windows import PerAxis, Sizes, of_image, per_axis, positions_of
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import SpatialLayer
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Pass
+from nnkit.nn.receptive_field import ReceptiveField
 
 
 class ZeroPad(SpatialLayer):

@@ -7,10 +7,12 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nnkit.native.kernel_kinds import CellKind
 from nnkit.native.program_layer import NEEDS_INPUT
 from nnkit.native.recurrence import Recurrence
-from nnkit.native.structures import CellKind
-from nnkit.nn.activations import AnyActivation, Function, Tanh
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.function import Function
+from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array

@@ -10,15 +10,17 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count
-from nnkit.nn.activations import AnyActivation, Identity
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.linear import Identity
 from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros
-from nnkit.nn.layer import Binding, Layer, ReceptiveField
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layers.weighted import BiasedLayer
 from nnkit.nn.padding import is_padding
 from nnkit.nn.params import Array, Parameter, Shape
 from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.receptive_field import ReceptiveField
 from nnkit.nn.recurrent.gate_initializer import OfEachGate
 
 PARTS = 3  # the queries, keys and values of all heads

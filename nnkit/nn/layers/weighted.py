@@ -11,7 +11,7 @@ from nnkit.config.spec import NonNegative
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import ShapeError
 from nnkit.nn.initializers import AnyInitializer, Xavier, Zeros
-from nnkit.nn.layer import LayerSpec
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.params import Array, Parameter, Shape
 
 Inside = Sequence[tuple[int, LayerSpec]]

@@ -12,8 +12,10 @@ from nnkit.nn.dropout_mask import DropoutMask
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.products import Product, product
 from nnkit.nn.recurrent.states import LayerState
 from nnkit.nn.recurrent.steps import Steps, Transition
+from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 
 class RecurrentCell(ABC):
@@ -68,6 +70,7 @@ class RecurrentCell(ABC):
         self._scratch: dict[tuple[Shape, int], Array] = {}
         self.steps = Steps(0, self.samples)  # until the first pass
         self._masks: list[tuple[slice, DropoutMask]] = []
+        self._products: dict[tuple[int, ...], Product] = {}
         self.columns: dict[str, slice | int] = {  # of the parameters in [W b U]
             "W": slice(units),
             "b": units,
@@ -76,8 +79,9 @@ class RecurrentCell(ABC):
         empty, size = binding.buffers.empty, (self.rows, units + 1 + self.features)
         self.packed = empty(size, binding.dtype)
         if binding.training:
-            self.d_packed, self._of_step = (empty(size, binding.dtype) for _ in range(2))
+            self.d_packed = empty(size, binding.dtype)
             self.gradients = [binding.buffer(units) for _ in self.trained]
+            self.weight_gradients = self.sums_of_gradients()
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
@@ -96,6 +100,14 @@ class RecurrentCell(ABC):
             found = memory[: rows * columns].reshape(rows, columns)
             self._scratch[shape, number] = found
         return found
+
+    def multiply(self, A: Array, B: Array, out: Array) -> Array:
+        """Writes A B into `out`, in the way that is the fastest for their sizes."""
+        (rows, inner), columns = A.shape, B.shape[1]
+        found = self._products.get((rows, inner, columns))
+        if found is None:
+            found = self._products[rows, inner, columns] = product(rows, inner, columns, A.dtype)
+        return found(A, B, out)
 
     def drop(self, inputs: float | None, state: float | None) -> None:
         """Adds dropout of x(t) and of s(t−1) at these rates, with one mask for all steps."""
@@ -155,8 +167,11 @@ class RecurrentCell(ABC):
         self.gates = [[*a.reshape(gates, self.units, -1)] for a in self.sums]
         self.states = [blocks(memory, self.units) for memory in self._states]
         self.before = [blocks(memory, self.units) for memory in self._starts]
+        self.stacks_before = [steps.stacks(memory, self.units) for memory in self._starts]
         if not self._masks:  # s(t−1) is needed only as it stands in z(t)
             self.before[0] = [z[: self.units] for z in self.z]
+            stacks = steps.stacks(self._factors, self.packed.shape[1])
+            self.stacks_before[0] = [Z[:, : self.units] for Z in stacks]
         for at in self.order:
             if at.previous is not None and self._shares(at):
                 for states, before in zip(self.states, self.before, strict=True):
@@ -211,7 +226,7 @@ class RecurrentCell(ABC):
         """Computes a(t), with some rows halved, from z(t)."""
         z, a, units = self.z[step], self.sums[step], self.units
         if self.is_packed:
-            np.dot(self.packed, z, out=a)
+            self.multiply(self.packed, z, a)
             return
         np.dot(self.W, z[:units], out=a)
         a += np.dot(self.U, z[units + 1 :])
@@ -260,7 +275,10 @@ class RecurrentCell(ABC):
         Args:
             d_last: dE/dS of the state after the sequences, (units, N); None for 0.
         """
+        self.differentiate()
         self.d_packed.fill(0)
+        for sums in self.weight_gradients:
+            sums.clear()
         for gradient in self.grads.values():
             gradient.fill(0)
         for number, gradient in enumerate(self.gradients):
@@ -303,6 +321,7 @@ class RecurrentCell(ABC):
         for gradient in sums:
             gradient.fill(0)
         self._through(step, gradients)
+        self._finish_weight_gradients()
         contributions = {name: d + self._packed_gradient(name) for name, d in self.grads.items()}
         for gradient, earlier in zip(sums, before, strict=True):
             gradient += earlier
@@ -315,6 +334,21 @@ class RecurrentCell(ABC):
         columns = self.columns.get(name)
         return 0 if columns is None else self.d_packed[:, columns]
 
+    def differentiate(self) -> None:
+        """Computes all derivatives that do not depend on gradients, at all steps at once.
+
+        A stack holds the blocks of many steps, so that few calls compute them.
+        """
+        return
+
+    def gate_stacks(self) -> list[Array]:
+        """The gates of neighbouring steps of equally many sequences, (gates, steps, units, n)."""
+        gates = self.rows // self.units
+        return [
+            stack.reshape(len(stack), gates, self.units, -1).swapaxes(0, 1)
+            for stack in self.steps.stacks(self._sums, self.rows)
+        ]
+
     @abstractmethod
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         """Turns `sums` of a step into dE/da, and adds to the gradients of other parameters.
@@ -325,11 +359,15 @@ class RecurrentCell(ABC):
                 it, except for what comes through a(t).
         """
 
+    def sums_of_gradients(self) -> Sequence[WeightGradient]:
+        """The sums over the steps of the gradients of the blocks of [W b U]."""
+        return [WeightGradient(self.d_packed, self._binding)]
+
     def project_back(self, step: int) -> Array:
         """Adds to the gradients of the weights; returns what comes through a(t) of dE/ds before."""
         a = self.sums[step]
-        self.d_packed += np.dot(a, self.z[step].T, out=self._of_step)
-        return np.dot(self.W.T, a, out=self.scratch((self.units, a.shape[1])))
+        self.weight_gradients[0].add(a, self.z[step])
+        return self.multiply(self.W.T, a, self.scratch((self.units, a.shape[1])))
 
     def input_gradient(self, step: int) -> Array:
         """The gradient dE/dx of a step's input, (features, n), after `step_back`."""
@@ -348,6 +386,7 @@ class RecurrentCell(ABC):
 
     def end_backward(self) -> LayerState:
         """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
+        self._finish_weight_gradients()
         for name, columns in self.columns.items():
             self.grads[name] += self.d_packed[:, columns]
         if self.is_given:
@@ -356,3 +395,8 @@ class RecurrentCell(ABC):
             if self.trained[number] is not None:
                 np.add.reduce(gradient, axis=1, out=self.grads[f"s{number}"])
         return []
+
+    def _finish_weight_gradients(self) -> None:
+        """Completes `d_packed` for the steps so far."""
+        for gradient in self.weight_gradients:
+            gradient.finish()

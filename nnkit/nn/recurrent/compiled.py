@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from nnkit.native.kernel_kinds import MergeKind
 from nnkit.native.library import Library
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.recurrent_sweep import ParameterMemory, RecurrentSweep
-from nnkit.native.structures import MergeKind
 from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass

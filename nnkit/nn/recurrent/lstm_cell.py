@@ -20,6 +20,11 @@ class LSTMCell(RecurrentCell):
 
     dE/dc += dE/ds ⊙ o ⊙ (1 − tanh² c); the gradients of the gates are dE/dc ⊙ g, dE/dc ⊙ c(t−1),
     dE/ds ⊙ tanh c and dE/dc ⊙ i, each times the derivative of its σ or tanh.
+
+    Attributes:
+        p: the weights of the peepholes of i, f and o, (units, 1); None without them.
+        tanh_c: the blocks of tanh c(t), which `differentiate` turns into ∂s(t)/∂c(t).
+        kept: the blocks of ∂c(t)/∂c(t−1), after `differentiate`.
     """
 
     symbols = ("ifog", "sc")
@@ -29,11 +34,15 @@ class LSTMCell(RecurrentCell):
         self.p: list[Array] | None = None
         if "p" in binding.params:
             self.p = np.split(binding.params["p"][:, None], 3)
-        self._tanh_c = self.memory(units)
+        self._tanh_c, self._kept, self._work = (self.memory(units) for _ in range(3))
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
         self.tanh_c = steps.blocks(self._tanh_c, self.units)
+        self.kept = steps.blocks(self._kept, self.units)
+        memory = self._tanh_c, self._kept, self._work
+        of_units = (steps.stacks(each, self.units) for each in memory)
+        self.stacks = [*zip(self.gate_stacks(), self.stacks_before[1], *of_units, strict=True)]
         self.sigmoids = [a[self.halved] for a in self.sums]
 
     def advance(self, step: int) -> None:
@@ -58,42 +67,41 @@ class LSTMCell(RecurrentCell):
         """Computes tanh c(t)."""
         return np.tanh(self.states[1][step], out=self.tanh_c[step])
 
-    def squash_back(self, step: int, d: Array) -> Array:
-        """Turns the gradient of tanh c(t) into what comes through it of dE/dc(t)."""
-        work = self.scratch(d.shape)
-        through_tanh(self.tanh_c[step], d, work)
-        return self.tanh_c[step]
+    def differentiate(self) -> None:
+        for (i, f, o, g), c_before, tanh_c, kept, work in self.stacks:
+            kept[...] = g
+            through_tanh(g, i, work)  # ∂c/∂a_g = i ⊙ (1 − g²)
+            through_sigmoid(i, kept, work)  # ∂c/∂a_i = g ⊙ i ⊙ (1 − i)
+            kept[...] = o
+            through_sigmoid(o, tanh_c, work)  # ∂s/∂a_o = tanh c ⊙ o ⊙ (1 − o)
+            through_tanh(tanh_c, kept, work)  # ∂s/∂c = o ⊙ (1 − tanh² c)
+            kept[...] = f  # ∂c/∂c(t−1)
+            through_sigmoid(f, c_before, work)  # ∂c/∂a_f = c(t−1) ⊙ f ⊙ (1 − f)
+            if self.p is not None:
+                kept += np.multiply(self.p[0], i, out=work)
+                kept += np.multiply(self.p[1], f, out=work)
+                tanh_c += np.multiply(self.p[2], o, out=work)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         ds, dc = gradients
-        a, c_before, tanh_c = self.sums[step], self.before[1][step], self.tanh_c[step]
         i, f, o, g = self.gates[step]
-        of_gates = self.scratch(a.shape)
-        di, df, do, dg = of_gates.reshape(GATES, *ds.shape)
-        np.multiply(ds, tanh_c, out=do)
-        ds *= o
-        dc += self.squash_back(step, ds)
-        work = self.scratch(a.shape, 1)
+        through_squash = np.multiply(ds, self.tanh_c[step], out=self.scratch(ds.shape))
+        dc += self.squash_back(step, through_squash)
+        o *= ds
+        for gate in (i, f, g):
+            gate *= dc
         if self.p is not None:
-            through_sigmoid(o, do, work[: self.units])
-            dc += np.multiply(self.p[2], o, out=work[: self.units])
-        np.multiply(dc, g, out=di)
-        np.multiply(dc, c_before, out=df)
-        np.multiply(dc, i, out=dg)
-        dc *= f
-        through_tanh(g, dg, work[: self.units])
-        sigmoids = slice(0, (3 if self.p is None else 2) * self.units)
-        through_sigmoid(a[sigmoids], of_gates[sigmoids], work[sigmoids])
+            self._add_to_gradient_of_p(step)
         ds.fill(0)
-        if self.p is not None:
-            self._through_peepholes(step, dc)
+        dc *= self.kept[step]
 
-    def _through_peepholes(self, step: int, dc_before: Array) -> None:
-        """Adds the gradients of p, and those of c(t−1) that pass through i and f."""
-        assert self.p is not None
+    def squash_back(self, step: int, d: Array) -> Array:
+        """The part of dE/dc(t) that comes through s(t), from dE/ds(t) ⊙ ∂s(t)/∂c(t)."""
+        return d
+
+    def _add_to_gradient_of_p(self, step: int) -> None:
         c_before, c = self.before[1][step], self.states[1][step]
         di, df, do, _ = self.gates[step]
-        dc_before += self.p[0] * di + self.p[1] * df
         seen = ((di, c_before), (df, c_before), (do, c))
         for dp, (gate, cell) in zip(np.split(self.grads["p"], 3), seen, strict=True):
             dp += np.einsum("ij,ij->i", gate, cell)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
 from nnkit.nn.recurrent.lstm_cell import LSTMCell
 from nnkit.nn.recurrent.steps import Steps
+from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 EPSILON = 1e-5  # that of the layer `layer_norm`
 
@@ -24,17 +27,19 @@ class NormalizedLSTMCell(LSTMCell):
         self.of_state = _Normalization(self, self.rows, "scale_s")
         self.of_input = _Normalization(self, self.rows, "scale_x")
         self.of_cell = _Normalization(self, units, "scale_c")
+        self._d_of_state = self.memory(self.rows)
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
+        self.d_of_state = steps.blocks(self._d_of_state, self.rows)  # gradients of W s(t−1)
         for each in (self.of_state, self.of_input, self.of_cell):
             each.divide(steps)
 
     def project(self, step: int) -> None:
         z, a, units = self.z[step], self.sums[step], self.units
-        np.dot(self.W, z[:units], out=a)
+        self.multiply(self.W, z[:units], a)
         self.of_state.forward(step, a)
-        from_input = np.dot(self.U, z[units + 1 :], out=self.scratch(a.shape))
+        from_input = self.multiply(self.U, z[units + 1 :], self.scratch(a.shape))
         a += self.of_input.forward(step, from_input)
         a += self.b[:, None]
         a[self.halved] *= 0.5
@@ -47,20 +52,21 @@ class NormalizedLSTMCell(LSTMCell):
         return np.tanh(c, out=c)
 
     def squash_back(self, step: int, d: Array) -> Array:
-        d = super().squash_back(step, d)
         self.grads["shift_c"] += np.add.reduce(d, axis=1)
         return self.of_cell.backward(step, d)
 
+    def sums_of_gradients(self) -> Sequence[WeightGradient]:
+        d, units = self.d_packed, self.units
+        return [WeightGradient(block, self._binding) for block in (d[:, :units], d[:, units + 1 :])]
+
     def project_back(self, step: int) -> Array:
-        z, a, units = self.z[step], self.sums[step], self.units
+        z, a, d, units = self.z[step], self.sums[step], self.d_of_state[step], self.units
+        of_W, of_U = self.weight_gradients
         self.d_packed[:, units] += np.add.reduce(a, axis=1)
-        d = self.scratch(a.shape)
         d[...] = a
-        self.of_state.backward(step, d)
-        self.d_packed[:, :units] += np.dot(d, z[:units].T)
-        self.of_input.backward(step, a)
-        self.d_packed[:, units + 1 :] += np.dot(a, z[units + 1 :].T)
-        return np.dot(self.W.T, d, out=self.scratch((units, d.shape[1])))
+        of_W.add(self.of_state.backward(step, d), z[:units])
+        of_U.add(self.of_input.backward(step, a), z[units + 1 :])
+        return self.multiply(self.W.T, d, self.scratch((units, d.shape[1])))
 
 
 class _Normalization:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +93,16 @@ class Steps:
             memory[rows * first : rows * end].reshape(rows, -1)
             for first, end in pairwise(self._edges)
         ]
+
+    def stacks(self, memory: Array, rows: int) -> list[Array]:
+        """Arrays (steps, rows, n) of neighbouring steps with equally many sequences."""
+        stacks, first = [], 0
+        for count, steps in groupby(self.counts):
+            number = len([*steps])
+            end = first + number * count
+            stacks.append(memory[rows * first : rows * end].reshape(number, rows, count))
+            first = end
+        return stacks
 
     def transitions(self, reverse: bool = False) -> Iterator[Transition]:
         """Yields the steps from the first position to the last, or from the last to the first."""

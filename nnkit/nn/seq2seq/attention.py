@@ -11,9 +11,10 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.spec import Count
 from nnkit.native.attention_memory import AttentionMemory
+from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer
-from nnkit.native.structures import LayerKind
-from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import Xavier, Zeros

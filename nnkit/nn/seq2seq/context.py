@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 

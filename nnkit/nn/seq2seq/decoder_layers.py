@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from nnkit.config.spec import Tagged
-from nnkit.nn.layers.activation import ActivationLayer
+from nnkit.nn.layers.activation_layer import ActivationLayer
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout
 from nnkit.nn.layers.embedding import Embedding, OneHotIds

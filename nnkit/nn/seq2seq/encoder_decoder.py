@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from nnkit.errors import SettingError, SettingPath
-from nnkit.nn.activations import AnyActivation, Tanh
+from nnkit.nn.activations import AnyActivation
+from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.architecture import (
     Activations,
     Architecture,
@@ -17,12 +18,12 @@ from nnkit.nn.architecture import (
     stages_of,
 )
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Stage
-from nnkit.nn.layers.activation import ActivationLayer
+from nnkit.nn.layer_spec import Stage
+from nnkit.nn.layers.activation_layer import ActivationLayer
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout
 from nnkit.nn.layers.recurrent import Recurrent
-from nnkit.nn.losses import Loss
+from nnkit.nn.loss import Loss
 from nnkit.nn.seq2seq.attention import Attention
 from nnkit.nn.seq2seq.context import Context
 from nnkit.nn.seq2seq.decoder_start import (

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnkit.nn.layer import Binding, LayerSpec, Stage
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers.dropout import BoundDropout
 from nnkit.nn.layers.recurrent import Recurrent
 from nnkit.nn.params import Array

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding, Layer, LayerSpec, Stage
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.params import Array, Parameter
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import States

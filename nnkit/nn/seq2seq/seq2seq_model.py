@@ -12,8 +12,9 @@ from nnkit.native.library import library
 from nnkit.native.program import ProgramLoss
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, Positions
-from nnkit.nn.layer import Binding, Stage, rebuild_stages
-from nnkit.nn.losses import Loss
+from nnkit.nn.layer import Binding
+from nnkit.nn.layer_spec import Stage, rebuild_stages
+from nnkit.nn.loss import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.packed_output import network_over_symbols

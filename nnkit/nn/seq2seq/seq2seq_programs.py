@@ -18,7 +18,8 @@ from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import REVERSE
-from nnkit.nn.losses import PART, CrossEntropy, Loss
+from nnkit.nn.loss import PART, Loss
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.packed_output import PackedOutput, shares_of
 from nnkit.nn.params import Array, Layout, blocks_of
 from nnkit.nn.passes import INFERENCE, Pass

@@ -328,7 +328,7 @@ def test_rows_to_predict_are_found_by_column_name(
         ("length,colour,width\nlong,red,2\n", ":2: column 'length': 'long' is not a number"),
         ("length,colour,width\ninf,red,2\n", ":2: column 'length': 'inf' is not a finite number"),
         ("length,width\n1,2\n", ": no column 'colour'; available: length, width"),
-        ("length;colour;width\n1;red;2\n", "is data.source.delimiter right"),
+        ("length;colour;width\n1;red;2\n", "are its cells separated by ','?"),
         ("length,colour,width\n", ": no rows below the header"),
     ],
 )

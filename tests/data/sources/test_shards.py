@@ -21,12 +21,13 @@ from nnkit.data.ordering import Ordering
 from nnkit.data.sharding import npy_shard
 from nnkit.data.sources.shards import Shards
 from nnkit.errors import DataError, NnkitError, UsageError
-from nnkit.nn.model import batch_first
+from nnkit.nn.batch_axis import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.runs.checkpoint import read_checkpoint
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import check_data, load_task
+from nnkit.task.data_check import check_data
+from nnkit.task.task_loading import load_task
 from nnkit.training.loop import Evaluation
 from nnkit.training.trainer import Trainer
 from tests.data.files import write_shard, write_shards
@@ -404,7 +405,7 @@ import json
 from pathlib import Path
 from nnkit.data import batches
 from nnkit.task.config_loading import config_from
-from nnkit.task.task import load_task
+from nnkit.task.task_loading import load_task
 from nnkit.training.trainer import Trainer
 
 batches.AHEAD = 1 << 23  # less than is usual, so that little data suffices

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nnkit.data.batches import part_of
-from nnkit.nn import model as model_module
-from nnkit.nn.model import STEP, Model
+from nnkit.nn.model import Model
 from nnkit.nn.network import Network
+from nnkit.nn.parallel import micro_batch_size
 from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parallel.micro_batch_size import STEP
 from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.passes import Pass
 from nnkit.random import generator
@@ -22,7 +23,7 @@ SAMPLES = 3 * STEP + 5  # the last micro-batch is shorter
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "CACHE", 1)
+    monkeypatch.setattr(micro_batch_size, "CACHE", 1)
 
 
 def spatial(threads: int, *layers: object) -> Model:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnkit.nn.architecture import Activations, Architecture
 from nnkit.nn.form import Form
-from nnkit.nn.losses import CrossEntropy
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.params import Array
 from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel

@@ -14,7 +14,8 @@ from scipy.special import softmax
 from nnkit.errors import SettingError
 from nnkit.nn.central_differences import check_model
 from nnkit.nn.form import Form
-from nnkit.nn.model import buffer_bytes, describe
+from nnkit.nn.model_summary import describe
+from nnkit.nn.parallel.micro_batch_size import buffer_bytes
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
@@ -259,7 +260,8 @@ def test_described_layer_by_layer(encoder: list[Any], decoder: list[Any], start:
     rows = describe(model)
     assert [row["name"] for row in rows] == [stage.name for stage in model.stages]
     assert sum(row["parameters"] for row in rows) == model.layout.size
-    assert buffer_bytes(model, 2, (9,)) > buffer_bytes(model, 1, (9,)) > 0
+    stages = model.stages_at((9,))
+    assert buffer_bytes(stages, 2, 4) > buffer_bytes(stages, 1, 4) > 0
 
 
 def test_a_whole_pass_without_targets_is_refused() -> None:

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding, Layer, LayerSpec
+from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.params import Parameter
 
 

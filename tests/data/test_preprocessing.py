@@ -14,21 +14,18 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 import nnkit
 from nnkit.config.spec import members
-from nnkit.data import lazy, preprocess
+from nnkit.data import lazy
 from nnkit.data.dataset import Array, Column
-from nnkit.data.preprocess import (
-    AnyStep,
-    Impute,
-    MinMax,
-    OneHot,
-    PreprocessingStep,
-    Preprocessor,
-    Rescale,
-    Standardize,
-)
+from nnkit.data.preprocessing import AnyStep, feature_statistics, preprocessor
+from nnkit.data.preprocessing.feature_scaling import MinMax, Rescale, Standardize
+from nnkit.data.preprocessing.imputation import Impute
+from nnkit.data.preprocessing.one_hot import OneHot
+from nnkit.data.preprocessing.preprocessing_step import PreprocessingStep
+from nnkit.data.preprocessing.preprocessor import Preprocessor
 from nnkit.errors import DataError
 from nnkit.random import generator
-from nnkit.task.task import Task, load_task
+from nnkit.task.task import Task
+from nnkit.task.task_loading import load_task
 from tests.data.small import small_config
 
 STEPS = members(AnyStep)
@@ -154,6 +151,14 @@ def test_one_hot_against_scikit_learn() -> None:
     assert [column.name for column in OneHot().columns_after(columns)] == names
 
 
+def test_a_number_that_stands_for_no_word_is_none_of_them() -> None:
+    """As words that an earlier version standardized before they were encoded."""
+    numbers = np.array([[-1.0], [-0.5], [0.5], [1.0], [2.9], [3.0]])
+    expected = np.zeros((6, 3))
+    expected[3, 1] = 1
+    np.testing.assert_array_equal(OneHot().apply(numbers, {}, [Column("c", WORDS)]), expected)
+
+
 def test_a_missing_word_is_not_taken_for_none_of_the_words() -> None:
     columns = (Column("colour", WORDS),)
     preprocessor = Preprocessor.fit([OneHot()], np.array([[0.0], [2.0]]), columns)
@@ -173,7 +178,7 @@ def test_imputing_reads_the_samples_a_fixed_number_of_times(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once for the means and once for the words, however many columns and samples there are."""
-    monkeypatch.setattr(preprocess, "FEATURES_AT_ONCE", 1)
+    monkeypatch.setattr(feature_statistics, "FEATURES_AT_ONCE", 1)
     read: list[int] = []
 
     def recorded(part: Array) -> Array:
@@ -294,7 +299,7 @@ def test_a_table_is_prepared_in_parts_as_it_is_at_once(
     task = load_task(nnkit.load_config(table_config(tmp_path)))
     inputs = np.asarray(task.sets["train"].inputs)
     at_once = task.preprocessor(inputs, task.dtype)
-    monkeypatch.setattr(preprocess, "AT_ONCE", 32)
+    monkeypatch.setattr(preprocessor, "AT_ONCE", 32)
     np.testing.assert_array_equal(task.preprocessor(inputs, task.dtype), at_once)
     assert task.preprocessor(inputs[:0], task.dtype).shape == (0, *at_once.shape[1:])
 
@@ -305,7 +310,7 @@ def test_a_selection_of_a_large_table_trains_as_a_copy_does(
     config = table_config(tmp_path)
     copied = nnkit.train(config, runs=tmp_path / "copied")
     monkeypatch.setattr(lazy, "COPIED", 0)
-    monkeypatch.setattr(preprocess, "IN_MEMORY", 0)
+    monkeypatch.setattr(preprocessor, "IN_MEMORY", 0)
     assert isinstance(load_task(nnkit.load_config(config)).sets["train"].inputs, lazy.LazyArray)
     selected = nnkit.train(config, runs=tmp_path / "selected")
     assert selected.summary["weights_sha256"] == copied.summary["weights_sha256"]
