@@ -90,5 +90,10 @@ def _frames(layers: Sequence[ProgramLayer]) -> list[Frame]:
 
 
 def first_trained(layers: Sequence[ProgramLayer]) -> int:
-    """The index of the first layer whose parameters are trained; the number of layers if none."""
+    """The index of the first layer whose parameters are trained; the number of layers if none.
+
+    It is the first of all if a layer needs the gradient of its input itself.
+    """
+    if any(layer.feeding is not None for layer in layers):
+        return 0
     return next((i for i, layer in enumerate(layers) if layer.lr_factor), len(layers))
