@@ -35,6 +35,8 @@ class LayerKind(IntEnum):
     EMBEDDING = 24
     ONE_HOT = 25
     WINOGRAD = 26  # a convolution, by other means, outside training
+    ATTENTION = 27  # of a decoder to the outputs of an encoder
+    ROOM = 28  # the same numbers, and room for an output that is fed to the next step
 
 
 class CellKind(IntEnum):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ctypes import pointer
 from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnkit.native.attention_memory import AttentionMemory, bound_feeding, bound_memory
+from nnkit.native.direction_states import DirectionStates
 from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import (
     DROPOUTS,
@@ -53,6 +57,8 @@ class LayerBuffers:
         structure: the layer, as the kernels read it.
         output: Y; (N, padded outputs) of vectors, (blocks, C, H, W, 16) with a frame of images;
             None if it stands for the input of a block.
+        gradient: dE/dY of vectors, the same shape; None if no gradients are computed.
+        states: the states of the directions of a recurrent layer that is given states.
     """
 
     def __init__(
@@ -84,19 +90,12 @@ class LayerBuffers:
         self._samples, self._buffers, self._dtype = samples, buffers, dtype
         self.structure = _structure(layer)
         self.output: Array | None = None
+        self.gradient: Array | None = None
+        self.states: Sequence[DirectionStates] = ()
         if packed or layer.kind == LayerKind.WINOGRAD:
             self.structure.packed = self._empty((_packed_numbers(layer),)).ctypes.data
         if not is_image(layer.output_shape):
-            rows = (samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
-            if not layer.is_input:
-                self.output = self._empty(rows)
-                self.structure.output = self.output.ctypes.data
-            if gradient_frame is not None:
-                self.structure.gradient = self._empty(rows).ctypes.data
-            if training:
-                self._bind_for_training(layer, rows)
-            if layer.recurrences:
-                self._bind_recurrences(layer, training)
+            self._bind_vectors(layer, training, gradient_frame is not None)
             return
         if before is not None:
             self.structure.images = before.structure.images
@@ -117,6 +116,24 @@ class LayerBuffers:
         # Windows leave out the last row or column where there is an odd number of them.
         _, self.structure.unpooled = self._images(layer.unpooled_shape, gradient_frame, zeros=True)
 
+    def _bind_vectors(self, layer: ProgramLayer, training: bool, has_gradient: bool) -> None:
+        """Allocates the buffers of a layer of vectors, or of the positions of sequences."""
+        rows = (self._samples * (layer.positions or 1), padded(of_row(layer.output_shape)))
+        if not layer.is_input:
+            self.output = self._empty(rows)
+            self.structure.output = self.output.ctypes.data
+        if has_gradient:
+            self.gradient = self._empty(rows)
+            self.structure.gradient = self.gradient.ctypes.data
+        if training:
+            self._bind_for_training(layer, rows)
+        if layer.recurrences:
+            self._bind_recurrences(layer, training)
+        if layer.memory is not None:
+            self._bind_memory(layer.memory, layer.positions or 0, training)
+        if layer.feeding is not None:
+            self._bind_feeding(layer, rows[0], training)
+
     def _bind_for_training(self, layer: ProgramLayer, rows: Shape) -> None:
         """Allocates what a layer of vectors keeps from the forward pass for the backward pass."""
         if layer.kind in DROPOUTS:
@@ -135,7 +152,7 @@ class LayerBuffers:
         features, positions = layer.input_shape
         structure = self.structure
         rows = self._samples * (layer.positions or 1)
-        one = len(layer.recurrences) == 1
+        one = len(layer.recurrences) == 1 and layer.feeding is None
         directions = []
         for found in layer.recurrences:
             own = (rows, padded(found.units))
@@ -149,15 +166,43 @@ class LayerBuffers:
                     features,
                     self._samples,
                     self._samples * positions,
-                    lambda *shape: self._empty(shape),
+                    self._array,
                     output if layer.positions is None else None,
                     output if one and layer.positions is not None else None,
                     gradient,
                     training,
                 )
             )
+        if layer.is_given_states:
+            arrays = {array.ctypes.data: array for array in self._arrays}
+            self.states = [
+                DirectionStates(direction, self._samples, self._array, arrays, training)
+                for direction in directions
+            ]
         self._directions = (RecurrenceStructure * len(directions))(*directions)
         structure.recurrences, structure.directions = self._directions, len(directions)
+
+    def _bind_memory(self, memory: AttentionMemory, positions: int, training: bool) -> None:
+        """Allocates what an attention reads and keeps."""
+        lengths = self._buffers.empty((self._samples,), np.dtype(np.int64))
+        self._arrays.append(lengths)
+        self._memory = bound_memory(
+            memory, positions, self._samples, lengths, self._array, training
+        )
+        self.structure.memory = pointer(self._memory)
+
+    def _bind_feeding(self, layer: ProgramLayer, rows: int, training: bool) -> None:
+        """Allocates what feeds the output of attention to the next step."""
+        assert layer.feeding is not None
+        assert layer.memory is not None
+        units = of_row(layer.output_shape)
+        self._feeding = bound_feeding(
+            layer.feeding, layer.memory, units, rows, self._array, training
+        )
+        self.structure.feeding = pointer(self._feeding)
+
+    def _array(self, *shape: int) -> Array:
+        return self._empty(shape)
 
     @property
     def blocks(self) -> int:

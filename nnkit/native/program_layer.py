@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
 
+from nnkit.native.attention_memory import AttentionMemory, Feeding
 from nnkit.native.kernel_kinds import ActivationKind, LayerKind, MergeKind
 from nnkit.native.recurrence import Recurrence
 from nnkit.native.winograd import TILE, scratch_numbers
@@ -138,6 +139,9 @@ class ProgramLayer:
             that divides samples into positions.
         recurrences: the directions of a recurrent layer.
         merge: how their outputs become one.
+        is_given_states: whether its caller gives the state before each sequence.
+        memory: what attention reads, of this layer or between its steps.
+        feeding: what follows the attention between the steps of a recurrent layer.
     """
 
     kind: LayerKind
@@ -158,6 +162,9 @@ class ProgramLayer:
     width: int = 1
     recurrences: tuple[Recurrence, ...] = ()
     merge: MergeKind = MergeKind.CONCAT
+    is_given_states: bool = False
+    memory: AttentionMemory | None = None
+    feeding: Feeding | None = None
 
     @property
     def inputs(self) -> int:
@@ -216,6 +223,8 @@ class ProgramLayer:
     @property
     def scratch_numbers(self) -> int:
         """The numbers that each thread needs for intermediate results."""
+        if self.memory is not None and self.positions is not None:
+            return self.memory.scratch_numbers(self.positions)
         if self.kind != LayerKind.WINOGRAD:
             return 0
         return scratch_numbers(self.input_shape[0], self.output_shape[0])

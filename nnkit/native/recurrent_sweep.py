@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.native.kernel_kinds import CellKind, LayerKind, MergeKind
+from nnkit.native.direction_states import DirectionStates
+from nnkit.native.kernel_kinds import LayerKind, MergeKind
 from nnkit.native.layer_buffers import Allocator
 from nnkit.native.library import Library
 from nnkit.native.recurrence import Recurrence, bound_recurrence
 from nnkit.native.row_sizes import padded
 from nnkit.native.structures import (
-    MOST_STATE_VECTORS,
-    AttentionStructure,
     LayerStructure,
     PaceStructure,
     ProgramStructure,
@@ -24,7 +23,6 @@ from nnkit.native.structures import (
 )
 
 Array = NDArray[Any]
-Vectors = Sequence[Array]  # that make up the state of one direction
 
 
 class ParameterMemory(NamedTuple):
@@ -68,8 +66,7 @@ class RecurrentSweep:
 
     Attributes:
         features: the numbers of an input.
-        units: the size of each vector of the state.
-        vectors: the number of vectors that make up a state.
+        states: the states of each direction before and after the sequences.
         width: the numbers of an output.
         inputs: x of each row, (rows, padded features); the caller writes it.
         outputs: the merged states of each row, (rows, padded outputs), after `forward`.
@@ -105,10 +102,9 @@ class RecurrentSweep:
         """
         features, positions, samples = size
         self.features = features
-        self.cells, self.samples, self.units = cells, samples, cells[0].units
-        self.vectors = MOST_STATE_VECTORS if cells[0].cell == CellKind.LSTM else 1
+        self.cells, self.samples = cells, samples
         self._buffers, self._dtype, self._kept = buffers, dtype, dict[int, Array]()
-        rows, self.width = samples * positions, self.units
+        rows, self.width = samples * positions, cells[0].units
         if merge == MergeKind.CONCAT:
             self.width *= len(cells)
         empty = self._empty
@@ -117,9 +113,11 @@ class RecurrentSweep:
         self.d_inputs, self.d_outputs = self.inputs, self.outputs
         if training:
             self.d_inputs, self.d_outputs = (empty(*Y.shape) for Y in (self.inputs, self.outputs))
-        self._directions = (RecurrenceStructure * len(cells))(
-            *(self._bound(cell, features, training) for cell in cells)
-        )
+        bound = [self._bound(cell, features, training) for cell in cells]
+        self.states = [
+            DirectionStates(each, samples, self._empty, self._kept, training) for each in bound
+        ]
+        self._directions = (RecurrenceStructure * len(cells))(*bound)
         # The kernels write dE/dX where a layer before this one would have its own gradient.
         before = LayerStructure(kind=LayerKind.SPLIT, gradient=self.d_inputs.ctypes.data)
         own = LayerStructure(
@@ -128,6 +126,7 @@ class RecurrentSweep:
             outputs=self.width,
             weights=-1,
             biases=-1,
+            lr_factor=1.0,
             by_position=True,
             output=self.outputs.ctypes.data,
             gradient=self.d_outputs.ctypes.data,
@@ -149,7 +148,7 @@ class RecurrentSweep:
         self._address = addressof(self.structure)
         self._paces = PaceStructure(), PaceStructure()  # forward and backward
         bits = 8 * dtype.itemsize
-        self._sweep = library.function("sweep", bits, None, c_void_p, c_int64, c_int64)
+        self._walk = library.function("walk", bits, None, c_void_p, *[c_int64] * 3)
 
     def _empty(self, *shape: int) -> Array:
         array = self._buffers.empty(shape, self._dtype)
@@ -158,7 +157,7 @@ class RecurrentSweep:
 
     def _bound(self, cell: Recurrence, features: int, training: bool) -> RecurrenceStructure:
         """A direction with its memory."""
-        rows, width = len(self.outputs), padded(self.units)
+        rows, width = len(self.outputs), padded(cell.units)
         of_states = gradient = 0
         if len(self.cells) == 1:
             of_states, gradient = self.outputs.ctypes.data, self.d_outputs.ctypes.data
@@ -166,7 +165,7 @@ class RecurrentSweep:
             of_states = self._empty(rows, width).ctypes.data
             if training:
                 gradient = self._empty(rows, width).ctypes.data
-        found = bound_recurrence(
+        return bound_recurrence(
             cell,
             features,
             self.samples,
@@ -177,15 +176,6 @@ class RecurrentSweep:
             gradient,
             training,
         )
-        starts = self._empty(self.samples, MOST_STATE_VECTORS * width)
-        starts.fill(0)
-        found.start, found.start_row = starts.ctypes.data, starts.shape[1]
-        return found
-
-    def attend(self, attention: AttentionStructure | None) -> None:
-        """Sets the attention between the steps of a single direction; None for none."""
-        self._attention = attention  # kept alive
-        self._layers[1].attention = None if attention is None else pointer(attention)
 
     def set_steps(self, starts: Array | None, order: Array | None) -> None:
         """Sets how the sequences of the next batch lie in the rows; see `Program.set_steps`."""
@@ -193,51 +183,14 @@ class RecurrentSweep:
         self.structure.starts = None if starts is None else starts.ctypes.data
         self.structure.sorted = None if order is None else order.ctypes.data
 
-    def forward(self, first: Sequence[Vectors | None]) -> None:
-        """Computes `outputs` from `inputs`.
-
-        Args:
-            first: the states before the sequences, of each direction; None for 0.
-        """
-        for direction, vectors in zip(self._directions, first, strict=True):
-            starts = self._kept[direction.start]
-            if vectors is None:
-                starts.fill(0)
-                continue
-            width = starts.shape[1] // MOST_STATE_VECTORS
-            for number, vector in enumerate(vectors):
-                starts[:, number * width : number * width + self.units] = vector.T
+    def forward(self) -> None:
+        """Computes `outputs` from `inputs`, and the states."""
         self._run(is_backward=False)
+
+    def backward(self) -> None:
+        """Computes `d_inputs` and the gradients of the weights, biases and states."""
+        self._run(is_backward=True)
 
     def _run(self, is_backward: bool) -> None:
         self.structure.pace = pointer(self._paces[is_backward])
-        self._sweep(self._address, self.samples, is_backward)
-
-    def states(self, number: int, rows: Array) -> Vectors:
-        """The vectors of the state of one direction after some rows, each (len(rows), units)."""
-        direction = self._directions[number]
-        addresses = (direction.states, direction.cells)[: self.vectors]
-        return [self._kept[address][rows, : self.units] for address in addresses]
-
-    def backward(self, d_last: Sequence[Vectors | None]) -> None:
-        """Computes `d_inputs` and the gradients of the weights and biases from `d_outputs`.
-
-        Args:
-            d_last: the gradients of the states after the sequences, of each direction, each vector
-                (units, N); None for 0.
-        """
-        for number, vectors in enumerate(d_last):
-            for i, gradient in enumerate(self._gradients(number)):
-                gradient.fill(0)
-                if vectors is not None:
-                    gradient[:, : self.units] = vectors[i].T
-        self._run(is_backward=True)
-
-    def _gradients(self, number: int) -> Vectors:
-        direction = self._directions[number]
-        addresses = (direction.state_gradients, direction.cell_gradients)[: self.vectors]
-        return [self._kept[address] for address in addresses]
-
-    def d_first(self, number: int) -> Vectors:
-        """The gradients of the states before the sequences of one direction, each (units, N)."""
-        return [gradient[:, : self.units].T for gradient in self._gradients(number)]
+        self._walk(self._address, self.samples, True, is_backward)

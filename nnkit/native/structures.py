@@ -74,28 +74,34 @@ class RecurrenceStructure(Structure):
     )
 
 
-class AttentionStructure(Structure):
-    """`struct attention`."""
+class MemoryStructure(Structure):
+    """`struct memory`."""
 
     _fields_ = (
-        ("samples", c_int64),
-        ("source", c_int64),
+        ("encoder", c_void_p),
         ("channels", c_int64),
-        ("units", c_int64),
-        ("fed", c_int64),
+        ("states", c_int64),
+        ("source", c_int64),
+        ("positions", c_int64),
+        ("weights", c_int64),
+        ("scale", c_double),
         ("lengths", c_void_p),
-        ("keys", c_void_p),
         ("values", c_void_p),
-        ("weights", c_void_p),
-        ("transposed", c_void_p),
-        ("biases", c_void_p),
-        ("joined", c_void_p),
+        ("keys", c_void_p),
+        ("d_keys", c_void_p),
         ("scores", c_void_p),
-        ("output", c_void_p),
-        ("gradient", c_void_p),
-        ("d_sums", c_void_p),
         ("d_scores", c_void_p),
-        ("d_context", c_void_p),
+    )
+
+
+class FeedingStructure(Structure):
+    """`struct feeding`."""
+
+    _fields_ = (
+        ("weights", c_int64),
+        ("biases", c_int64),
+        ("transposed", c_void_p),
+        ("joined", c_void_p),
         ("d_joined", c_void_p),
     )
 
@@ -142,7 +148,8 @@ class LayerStructure(Structure):
         ("directions", c_int64),
         ("merge", c_int64),
         ("takes_last", c_int64),
-        ("attention", POINTER(AttentionStructure)),
+        ("memory", POINTER(MemoryStructure)),
+        ("feeding", POINTER(FeedingStructure)),
     )
 
 
@@ -154,6 +161,7 @@ class PaceStructure(Structure):
         ("together", c_double),
         ("until_trial", c_double),
         ("failed", c_double),
+        ("waking", c_double),
     )
 
 

@@ -29,6 +29,7 @@ class LayerSpec(Component):
         drops_units: whether it leaves out units at random in training.
         takes_ids: whether its input may be ids, such as those of words, rather than real numbers.
         multiplies_by_matrix: whether its outputs are z = W x + b for a vector x.
+        feeds_output: whether its output at a position is also an input at the next one.
         rearranges: whether a position of its output may stand elsewhere than in its input.
         largest_micro_batch: upper bound on the samples of a micro-batch, if it outgrows the cache.
         gradient_formulas: formulas of its backward pass for traces; empty for most layers.
@@ -41,6 +42,7 @@ class LayerSpec(Component):
     drops_units: ClassVar[bool] = False
     takes_ids: ClassVar[bool] = False
     multiplies_by_matrix: ClassVar[bool] = False
+    feeds_output: ClassVar[bool] = False
     rearranges: ClassVar[bool] = False
     largest_micro_batch: ClassVar[int] = 64
     gradient_formulas: ClassVar[tuple[str, ...]] = ()

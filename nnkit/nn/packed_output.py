@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -10,13 +10,12 @@ import numpy as np
 from nnkit.nn.activations.softmax import Softmax
 from nnkit.nn.layer import Binding
 from nnkit.nn.layer_spec import Stage
-from nnkit.nn.layers.dense import BoundDense, Dense
-from nnkit.nn.layers.each_position import AtEachPosition
+from nnkit.nn.layers.dense import Dense
 from nnkit.nn.loss import PART, Loss
 from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.network import Network, without_padding
 from nnkit.nn.padding import is_padding
-from nnkit.nn.params import Array
+from nnkit.nn.params import Array, blocks_of
 from nnkit.nn.passes import Pass
 
 
@@ -36,12 +35,60 @@ def network_over_symbols(stages: Sequence[Stage], binding: Binding, loss: Loss) 
     return Network(stages, binding, loss)
 
 
+class PackedOutput:
+    """The output layer, softmax and cross-entropy of n symbols, from rows of the last hidden layer.
+
+    z = W h + b, the loss and dz, and dh = Wᵀ dz, for about a megabyte of logits at a time, which
+    stays in the cache. Then dW = Σ dz hᵀ and db = Σ dz over all rows.
+    """
+
+    def __init__(
+        self, params: Mapping[str, Array], grads: Mapping[str, Array], loss: CrossEntropy
+    ) -> None:
+        """Takes the parameters of the output layer and their gradients, by short name."""
+        self.W, self.b, self.dW, self.db = params["W"], params.get("b"), grads["W"], grads.get("b")
+        self.cross_entropy = loss
+
+    def loss(
+        self, H: Array, classes: Array, shares: Array, share: float, Z: Array, dH: Array
+    ) -> float:
+        """The mean loss of n symbols; writes the gradients of the output layer and dE/dH.
+
+        Args:
+            H: rows of the last hidden layer, (n, inputs).
+            classes: the symbols, (n,).
+            shares: the share of each in the mean loss, (n,).
+            share: the factor of the gradients.
+            Z: room for the logits of all symbols, (n, symbols).
+            dH: receives the gradients of the rows, (n, inputs).
+        """
+        losses = np.empty(len(H), H.dtype)
+        factors = (shares * share).astype(H.dtype)[:, None]
+        size = max(1, PART // (len(self.W) * Z.itemsize))
+        for part in (slice(at, at + size) for at in range(0, len(H), size)):
+            logits = np.dot(H[part], self.W.T, out=Z[part])
+            if self.b is not None:
+                logits += self.b
+            losses[part] = self.cross_entropy.losses_of_classes(logits.T, classes[part], logits.T)
+            logits *= factors[part]
+            np.matmul(logits, self.W, out=dH[part])
+        np.dot(Z.T, H, out=self.dW)
+        if self.db is not None:
+            np.add.reduce(Z, axis=0, out=self.db)
+        return float(np.dot(shares, losses))
+
+
+def shares_of(weights: Array | None, count: int) -> Array:
+    """The share of each of so many symbols in their mean loss, for weights (count,)."""
+    shares = np.ones(count) if weights is None else weights
+    total = float(np.add.reduce(shares))
+    return np.divide(shares, total) if total else shares
+
+
 class PackedOutputNetwork(Network):
     """A network whose last layer, softmax and cross-entropy are computed symbol by symbol.
 
-    Only the positions before the ends of sequences are computed, as rows h of the last hidden
-    layer: z = W h + b, the loss and dz, and dh = Wᵀ dz, for about a megabyte of logits at a time,
-    which stays in the cache. Then dW = Σ dz hᵀ and db = Σ dz over all rows. Passes that are
+    Only the positions before the ends of sequences are computed (`PackedOutput`). Passes that are
     observed compute layer by layer, like those of any network.
 
     Attributes:
@@ -51,9 +98,10 @@ class PackedOutputNetwork(Network):
     def __init__(self, stages: Sequence[Stage], binding: Binding, loss: CrossEntropy) -> None:
         super().__init__(stages, binding, loss)
         last = self.body.last
-        assert isinstance(last.layer, AtEachPosition)
-        assert isinstance(last.layer.layer, BoundDense)
-        self.cross_entropy, self.dense = loss, last.layer.layer
+        start = f"{last.name}."
+        self.output_layer = PackedOutput(
+            blocks_of(binding.params, start), blocks_of(binding.grads, start), loss
+        )
         self.hidden = self.body.up_to_last()
         self.dLogits, self.dH = self.dY, binding.buffer(*last.form.shape)
         self.rows = self.dLogits.reshape(-1)  # memory for the logits of all symbols, in rows
@@ -71,43 +119,16 @@ class PackedOutputNetwork(Network):
         lengths = self.hidden.output_lengths(now.lengths)
         if lengths is not None:
             places = np.flatnonzero(~is_padding(len(T), lengths))
-        shares = np.ones(len(places)) if weights is None else weights[places % len(weights)]
-        total = float(np.add.reduce(shares))
-        shares = np.divide(shares, total) if total else shares
-        return self._packed_loss(H, T.reshape(-1)[places], places, shares, share)
-
-    def _packed_loss(
-        self, H: Array, classes: Array, places: Array, shares: Array, share: float
-    ) -> float:
-        """The mean loss of n symbols; writes the gradients of the output layer and dE/dH.
-
-        Args:
-            H: the last hidden layer, (inputs, T, N).
-            classes: the symbols, (n,).
-            places: the place of each among the T · N positions, (n,).
-            shares: the share of each in the mean loss, (n,).
-            share: the factor of the gradients.
-        """
-        dense, W = self.dense, self.dense.W
+        own = None if weights is None else weights[places % len(weights)]
         columns = H.reshape(len(H), -1)[:, places]  # (inputs, n)
-        Z = self.rows[: len(places) * len(W)].reshape(-1, len(W))  # (n, symbols)
-        dH = np.empty((len(places), len(H)), H.dtype)
-        losses = np.empty(len(places), H.dtype)
-        factors = (shares * share).astype(H.dtype)[:, None]
-        size = max(1, PART // (len(W) * Z.itemsize))
-        for part in (slice(at, at + size) for at in range(0, len(places), size)):
-            logits = np.dot(columns[:, part].T, W.T, out=Z[part])
-            if dense.b is not None:
-                logits += dense.b[:, 0]
-            losses[part] = self.cross_entropy.losses_of_classes(logits.T, classes[part], logits.T)
-            logits *= factors[part]
-            np.dot(logits, W, out=dH[part])
-        np.dot(Z.T, columns.T, out=dense.dW)
-        if dense.db is not None:
-            np.add.reduce(Z, axis=0, out=dense.db)
+        symbols = len(self.output_layer.W)
+        Z = self.rows[: len(places) * symbols].reshape(-1, symbols)  # (n, symbols)
+        dH, classes = np.empty((len(places), len(H)), H.dtype), T.reshape(-1)[places]
+        shares = shares_of(own, len(places))
+        loss = self.output_layer.loss(columns.T, classes, shares, share, Z, dH)
         self.dH.fill(0)
         self.dH.reshape(len(H), -1)[:, places] = dH.T
-        return float(np.dot(shares, losses))
+        return loss
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         return (self.hidden if self.is_packed else self.body).backward(dY, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -48,6 +48,13 @@ class Parameter:
     @property
     def size(self) -> int:
         return prod(self.shape)
+
+
+def blocks_of(blocks: Mapping[str, Array], start: str) -> dict[str, Array]:
+    """The blocks whose names start so, by the rest of the name."""
+    return {
+        name.removeprefix(start): block for name, block in blocks.items() if name.startswith(start)
+    }
 
 
 class Layout:

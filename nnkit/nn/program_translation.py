@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from nnkit.native.attention_memory import Feeding
 from nnkit.native.kernel_kinds import ActivationKind, LayerKind
 from nnkit.native.program_layer import (
     DROPOUTS,
@@ -31,7 +32,13 @@ OWN_LAYERS = {
     ActivationKind.PRELU: LayerKind.PRELU,
 }
 # Layers that apply no activation.
-APPLIES_NONE = (*OWN_LAYERS.values(), LayerKind.SEQUENCE, LayerKind.RECURRENT)
+APPLIES_NONE = (
+    *OWN_LAYERS.values(),
+    LayerKind.SEQUENCE,
+    LayerKind.RECURRENT,
+    LayerKind.ATTENTION,
+    LayerKind.ROOM,
+)
 # Activations after which the largest of several numbers, where it gets a gradient, is the same.
 KEEPS_ORDER = (ActivationKind.IDENTITY, ActivationKind.RELU)
 
@@ -64,6 +71,8 @@ class Translation:
             return self._add_activation(activation.in_program(), stage, name)
         if isinstance(stage.spec, Residual):
             return self._add_block(stage.spec, stage.input_form, name)
+        if stage.spec.feeds_output:
+            return self._add_feeding(stage, name)
         return stage.spec.output_is_view or self._add_layer(stage, name)
 
     def _add_activation(self, function: ProgramFunction | None, stage: Stage, name: str) -> bool:
@@ -122,6 +131,9 @@ class Translation:
         layer = stage.spec.in_program(stage.input_form)
         if layer is None:
             return False
+        if layer.memory is not None:
+            self.layers += self._attention(layer, stage, name)
+            return True
         layers = self.layers
         if layer.kind in DROPOUTS:
             key = philox_key(self.seed, purpose(name))
@@ -139,6 +151,57 @@ class Translation:
             )
         else:
             layers.append(layer)
+        return True
+
+    def _attention(self, layer: ProgramLayer, stage: Stage, name: str) -> list[ProgramLayer]:
+        """The two layers of an attention: [c; s], and the dense layer that reads it."""
+        blocks = {parameter.name: parameter for parameter in stage.parameters}
+        places = {block: self.layout.offsets[f"{name}.{block}"] for block in blocks}
+        scores, combined = blocks.get("W_a"), blocks["W_c"]
+        if scores is not None:
+            assert layer.memory is not None
+            layer = replace(
+                layer,
+                memory=replace(layer.memory, weights=places["W_a"]),
+                lr_factor=scores.lr_factor,
+                decays=scores.decay,
+            )
+        units, _ = combined.shape
+        dense = ProgramLayer(
+            LayerKind.DENSE,
+            layer.output_shape,
+            (units, *layer.output_shape[1:]),
+            weights=places["W_c"],
+            biases=places["b_c"],
+            lr_factor=combined.lr_factor,
+            decays=combined.decay,
+            activation=ProgramFunction(ActivationKind.TANH, 1.0, 1.0),
+        )
+        return [layer, dense]
+
+    def _add_feeding(self, stage: Stage, name: str) -> bool:
+        """Adds a recurrent layer with an attention between its steps."""
+        of_states, *others, of_attention = stage.parts
+        found = [part.spec.in_program(part.input_form) for part in (of_states, of_attention)]
+        cell, attention = found
+        if others or cell is None or attention is None or not cell.recurrences:
+            return False
+        cell = self._placed(cell, of_states, f"{name}.{of_states.name}")
+        reads, combines = self._attention(attention, of_attention, f"{name}.{of_attention.name}")
+        assert combines.weights is not None
+        assert combines.biases is not None
+        units, positions = combines.output_shape
+        features, _ = cell.input_shape
+        before = features - units, positions
+        self.layers += [
+            ProgramLayer(LayerKind.ROOM, before, cell.input_shape),
+            replace(
+                cell,
+                output_shape=combines.output_shape,
+                memory=reads.memory,
+                feeding=Feeding(combines.weights, combines.biases),
+            ),
+        ]
         return True
 
     def _placed(self, layer: ProgramLayer, stage: Stage, name: str) -> ProgramLayer:

@@ -74,6 +74,24 @@ def program_layers(
     return Layers(_joined(found, by_position), _joined(inference, by_position))
 
 
+def layers_in_rows(
+    stages: Sequence[Stage], layout: Layout, state: Layout, seed: int
+) -> Layers | None:
+    """The layers of a chain over sequences, from and to the rows of their steps.
+
+    Arguments are those of `program_layers`. The caller gives the states before the sequences. None
+    if the kernels lack a layer.
+    """
+    translation = Translation(layout, state, seed)
+    if not translation.add_all(stages) or not translation.layers:
+        return None
+    found = translation.layers
+    if any(layer.positions is None for layer in found):
+        return None
+    found = [replace(layer, is_given_states=bool(layer.recurrences)) for layer in found]
+    return Layers(tuple(found), tuple(_outside_training(found)))
+
+
 def _outside_training(layers: Sequence[ProgramLayer]) -> list[ProgramLayer]:
     """The layers without dropout, and with normalization included in convolutions."""
     found: list[ProgramLayer] = []

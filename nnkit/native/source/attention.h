@@ -1,35 +1,87 @@
-/* Attention of a decoder to the outputs of an encoder, whose output is fed to the next step.
+/* Attention of a decoder to the outputs h of an encoder, for the rows of its steps.
  *
- *     e_j = k_j·s    a = softmax(e)    c = Σ a_j v_j    y = tanh(W [c; s] + b)
+ *     k_j = W_a h_j (or scale h_j)    e_j = k_j·s    a = softmax(e)    c = Σ a_j h_j
  *
- * The formulas and arrays are those of `nnkit/nn/seq2seq/attention.py`; here they serve a few rows of
- * one step, between the steps of a recurrent layer. Gradients of W, b, K and V are computed there,
- * from what these functions leave behind.
+ * The formulas are those of `nnkit/nn/seq2seq/attention.py`. These functions compute [c; s] and its
+ * gradients, one row at a time; sequences are independent of each other.
  */
 #ifndef NNKIT_ATTENTION_H
 #define NNKIT_ATTENTION_H
 
+#include "dense_layer.h"
 #include "losses.h"
 #include "recurrent_weights.h"
 
-static const struct layer ATTENTION_END = {.activation = ACTIVATION_TANH, .a = 1, .b = 1};
+/* The place of the n-th sample's array (source, padded numbers) among those of all. */
+INLINE real *of_source(const struct memory *m, void *array, int64_t n, int64_t numbers) {
+    return (real *)array + n * m->source * padded(numbers);
+}
 
-/* The n-th row of a step in an array (steps, samples, padded numbers). */
-INLINE real *attention_row(
-    const struct attention *a, void *array, int64_t step, int64_t n, int64_t numbers) {
-    return (real *)array + (step * a->samples + n) * padded(numbers);
+/* The weights or the gradients of the scores of the n-th row of a step. */
+INLINE real *scores_at(const struct memory *m, void *array, int64_t n, int64_t step) {
+    return (real *)array + (n * m->positions + step) * padded(m->source);
+}
+
+/* The encoder's pass, and its last layer, whose outputs are read. */
+INLINE struct pass encoder_pass(const struct pass *pass, const struct memory *m) {
+    return (struct pass){.program = m->encoder, .samples = pass->samples};
+}
+
+INLINE const struct layer *encoder_output(const struct memory *m) {
+    return m->encoder->layers + m->encoder->layer_count - 1;
+}
+
+/* The place among the encoder's rows of a step of the sample in the n-th rows of the decoder's. */
+SINGLE int64_t slot_in_encoder(const struct pass *pass, const struct memory *m, int64_t n) {
+    int64_t sample = sample_of_row(pass, n);
+    return m->encoder->starts ? m->encoder->slots[sample] : sample;
+}
+
+/* The steps that have an n-th row: the length of its sequence. */
+SINGLE int64_t length_of_row(const struct pass *pass, int64_t n) {
+    int64_t t = 0;
+    while (t < pass->program->steps && n < rows_of_step(pass, t)) t++;
+    return t;
+}
+
+/* Writes numbers, times a factor. */
+SINGLE void scale_rows(const real *from, int64_t count, real factor, real *to) {
+    for (int64_t i = 0; i < count; i += LANES) store(to + i, load(from + i) * factor);
+}
+
+/* Copies the outputs of the encoder for the sequence in the n-th rows, and computes their keys. */
+SINGLE void read_source(const struct pass *pass, const struct memory *m, int64_t n) {
+    struct pass of_encoder = encoder_pass(pass, m);
+    const struct layer *from = encoder_output(m);
+    int64_t slot = slot_in_encoder(pass, m, n), length = length_of_row(&of_encoder, slot);
+    int64_t row = padded(m->channels), key_row = padded(m->states);
+    real *H = of_source(m, m->values, n, m->channels), *K = of_source(m, m->keys, n, m->states);
+    memset(H, 0, m->source * row * sizeof *H);
+    memset(K, 0, m->source * key_row * sizeof *K);
+    m->lengths[n] = length;
+    for (int64_t t = 0; t < length; t++)
+        memcpy(
+            H + t * row, (const real *)from->output + (start_of_step(&of_encoder, t) + slot) * row,
+            m->channels * sizeof *H);
+    if (m->weights >= 0)
+        dense_forward(
+            length, m->channels, 0, m->states, params_at(pass, m->weights), 0, H, row, K, key_row,
+            H, 0);
+    else scale_rows(H, length * row, (real)m->scale, K);
 }
 
 /* Σ_u B[j][u] x[u] of each row of B; these and x are readable up to the end of their last vector,
- * where one of them is 0. */
+ * where 0 follows the rows of B. */
 SINGLE void products_with(
     const real *B, int64_t row, int64_t count, const real *x, int64_t columns, real *to) {
     for (int64_t j = 0, some; j < count; j += some, B += some * row) {
         some = count - j >= 4 ? 4 : 1;
         vec sums[4] = {{0}};
-        for (int64_t u = 0; u < columns; u += LANES)
+        for (int64_t u = 0; u < columns; u += LANES) {
+            vec x_u = first_lanes(load(x + u), (whole)(columns - u));
             for (int64_t i = 0; i < some; i++)
-                sums[i] = multiply_add(load(B + i * row + u), load(x + u), sums[i]);
+                sums[i] = multiply_add(load(B + i * row + u), x_u, sums[i]);
+        }
         if (some == 4) store_sums_of_four(to + j, sums[0], sums[1], sums[2], sums[3]);
         else to[j] = sum_of_lanes(sums[0]);
     }
@@ -45,89 +97,83 @@ static void softmax_retreat(const real *A, real *da, int64_t count) {
         store(da + j, load(A + j) * (load(da + j) - mean));
 }
 
-/* y of the rows `first` to `end` of a step, after their states; feeds it to the next step. */
+/* [c; s] of the n-th row of a step, for its state s. */
 SINGLE void attend(
-    const struct pass *pass, const struct layer *l, int64_t step, int64_t first, int64_t end) {
-    const struct attention *a = l->attention;
-    const struct recurrence *r = l->recurrences;
-    int64_t width = a->channels + r->units, row = padded(r->units), outputs = padded(a->units);
-    const real *S = (const real *)r->states + start_of_step(pass, step) * row;
-    for (int64_t n = first; n < end; n++) {
-        int64_t count = a->lengths[n];
-        real *e = attention_row(a, a->scores, step, n, a->source);
-        real *joined = attention_row(a, a->joined, step, n, width);
-        memset(joined, 0, a->channels * sizeof *joined);
-        memcpy(joined + a->channels, S + n * row, r->units * sizeof *joined);
-        if (!count) continue;
-        const real *K = (const real *)a->keys + n * a->source * row;
-        const real *V = (const real *)a->values + n * a->source * padded(a->channels);
-        products_with(K, row, count, S + n * row, r->units, e);
-        softmax(1, count, e, 0);
-        multiply(
-            count, e, 1, 0, V, padded(a->channels), joined, padded(width), 1, a->channels, 0);
-    }
-    real *Y = attention_row(a, a->output, step, first, a->units);
+    const struct memory *m, int64_t n, int64_t step, const real *s, real *joined) {
+    int64_t length = m->lengths[n], row = padded(m->states);
+    real *A = scores_at(m, m->scores, n, step);
+    memset(joined, 0, m->channels * sizeof *joined);
+    memcpy(joined + m->channels, s, m->states * sizeof *joined);
+    if (!length) return;
+    products_with(of_source(m, m->keys, n, m->states), row, length, s, m->states, A);
+    softmax(1, length, A, 0);
     multiply(
-        width, attention_row(a, a->joined, step, first, width), 1, padded(width), a->transposed,
-        outputs, Y, outputs, end - first, outputs, 0);
-    struct rows X = rows_into(pass, l);
-    int64_t next = start_of_step(pass, step + 1), running = 0;
-    if (step + 1 < pass->program->steps) running = rows_of_step(pass, step + 1);
-    for (int64_t n = 0; n < end - first; n++)
-        for (int64_t u = 0; u < outputs; u += LANES)
-            store(Y + n * outputs + u, load(Y + n * outputs + u) + load((const real *)a->biases + u));
-    activate(&ATTENTION_END, end - first, 0, outputs, Y, outputs);
-    for (int64_t n = first; n < smaller_of(end, running); n++, Y += outputs)
-        memcpy((real *)X.first + (next + n) * X.step + a->fed, Y, a->units * sizeof *Y);
+        length, A, 1, 0, of_source(m, m->values, n, m->channels), padded(m->channels), joined, 0, 1,
+        m->channels, 0);
 }
 
-/* dE/ds of one row of a step, from dE/d[c; s]. */
-static void attention_retreat(
-    const struct attention *a, const struct recurrence *r, int64_t step, int64_t n,
-    const real *d_joined, real *ds) {
-    int64_t count = a->lengths[n], row = padded(r->units);
-    const real *K = (const real *)a->keys + n * a->source * row;
-    const real *V = (const real *)a->values + n * a->source * padded(a->channels);
-    const real *A = attention_row(a, a->scores, step, n, a->source);
-    real *de = attention_row(a, a->d_scores, step, n, a->source);
-    memcpy(
-        attention_row(a, a->d_context, step, n, a->channels), d_joined,
-        a->channels * sizeof *d_joined);
-    memcpy(ds, d_joined + a->channels, r->units * sizeof *ds);
-    products_with(V, padded(a->channels), count, d_joined, a->channels, de);
-    softmax_retreat(A, de, count);
-    if (count) multiply(count, de, 1, 0, K, row, ds, row, 1, r->units, 1);
-}
-
-/* dE/ds of rows `first` to `end` of a step, up to 8 of them, from dE/dY and what is fed of dE/dX. */
+/* dE/ds of the n-th row of a step, and dE/de, from dE/d[c; s]. */
 SINGLE void attend_back(
-    const struct pass *pass, const struct layer *l, const real *dX, int64_t step, int64_t first,
-    int64_t end, real *d_joined) {
-    const struct attention *a = l->attention;
-    const struct recurrence *r = l->recurrences;
-    int64_t width = a->channels + r->units, inputs = padded(l->inputs), row = padded(r->units);
-    int64_t next = start_of_step(pass, step + 1), running = 0;
-    if (step + 1 < pass->program->steps) running = rows_of_step(pass, step + 1);
-    for (int64_t n = first; n < end; n++) {
-        const real *dY = attention_row(a, a->gradient, step, n, a->units);
-        const real *fed = dX + (next + n) * inputs + a->fed;
-        real *dZ = attention_row(a, a->d_sums, step, n, a->units);
-        for (int64_t u = 0; u < a->units; u += LANES) {
-            vec d = load(dY + u);
-            store(dZ + u, n < running ? d + load(fed + u) : d);
-        }
+    const struct memory *m, int64_t n, int64_t step, const real *d_joined, real *ds) {
+    int64_t length = m->lengths[n], row = padded(m->states);
+    real *de = scores_at(m, m->d_scores, n, step);
+    memcpy(ds, d_joined + m->channels, m->states * sizeof *ds);
+    if (!length) return;
+    products_with(
+        of_source(m, m->values, n, m->channels), padded(m->channels), length, d_joined, m->channels,
+        de);
+    softmax_retreat(scores_at(m, m->scores, n, step), de, length);
+    multiply(length, de, 1, 0, of_source(m, m->keys, n, m->states), row, ds, 0, 1, m->states, 1);
+}
+
+/* dE/dk and dE/dh of a sequence's source, from the rows of [c; s] and their gradients.
+ *
+ *     dk_j = Σ_t de_tj s_t    dh_j = W_aᵀ dk_j + Σ_t a_tj dc_t
+ */
+SINGLE void source_gradients(
+    const struct pass *pass, const struct memory *m, int64_t n, const real *joined,
+    const real *d_joined, real *scratch) {
+    int64_t steps = length_of_row(pass, n), length = m->lengths[n], channels = m->channels;
+    int64_t row = padded(channels), key_row = padded(m->states), width = padded(channels + m->states);
+    real *dC = scratch, *S = dC + m->positions * row, *dH = S + m->positions * key_row;
+    real *dK = of_source(m, m->d_keys, n, m->states);
+    for (int64_t t = 0; t < steps; t++) {
+        int64_t at = (start_of_step(pass, t) + n) * width;
+        memcpy(dC + t * row, d_joined + at, channels * sizeof *dC);
+        memcpy(S + t * key_row, joined + at + channels, m->states * sizeof *S);
     }
-    int64_t outputs = padded(a->units);
-    real *dZ = attention_row(a, a->d_sums, step, first, a->units);
-    activation_gradient(
-        &ATTENTION_END, 0, end - first, a->units,
-        attention_row(a, a->output, step, first, a->units), dZ, outputs);
+    memset(dK, 0, m->source * key_row * sizeof *dK);
+    int64_t to_next = padded(m->source);
     multiply(
-        a->units, dZ, 1, outputs, a->weights,
-        padded(width), d_joined, padded(width), end - first, padded(width), 0);
-    real *dS = (real *)r->gradient + start_of_step(pass, step) * row;
-    for (int64_t n = first; n < end; n++)
-        attention_retreat(a, r, step, n, d_joined + (n - first) * padded(width), dS + n * row);
+        steps, scores_at(m, m->d_scores, n, 0), to_next, 1, S, key_row, dK, key_row, length,
+        m->states, 0);
+    struct destination to = {.first = dH, .step = row};
+    if (m->weights >= 0)
+        product(
+            m->states, dK, 1, key_row, params_at(pass, m->weights), channels, channels, 0, length,
+            &to);
+    else scale_rows(dK, length * row, (real)m->scale, dH);
+    multiply(
+        steps, scores_at(m, m->scores, n, 0), to_next, 1, dC, row, dH, row, length, channels, 1);
+    struct pass of_encoder = encoder_pass(pass, m);
+    int64_t slot = slot_in_encoder(pass, m, n);
+    for (int64_t t = 0; t < length; t++)
+        memcpy(
+            (real *)encoder_output(m)->gradient + (start_of_step(&of_encoder, t) + slot) * row,
+            dH + t * row, channels * sizeof *dH);
+}
+
+/* dW_a = Σ dE/dk hᵀ over the positions of all sources. */
+SINGLE void score_weights(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
+    const struct memory *m = l->memory;
+    if (m->weights < 0) return;
+    int64_t first, end;
+    own_part(me, m->states, BLOCK, &first, &end);
+    struct rows H = {m->values, padded(m->channels)};
+    weights_of_rows(
+        pass, l, rates, m->weights, pass->samples * m->source, m->d_keys, padded(m->states), H,
+        m->channels, first, end);
 }
 
 #endif

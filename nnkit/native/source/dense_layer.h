@@ -22,7 +22,7 @@ static void dense_layer_forward(
     own_part(me, l->outputs, BLOCK, &first, &end);
     dense_forward(
         rows_of(pass, l), l->inputs, first, end, params_at(pass, l->weights),
-        params_at(pass, l->biases), X.first, X.step, l->output, to);
+        params_at(pass, l->biases), X.first, X.step, l->output, to, X.first, 0);
     activate(l, rows_of(pass, l), first, end, l->output, to);
 }
 
@@ -30,19 +30,26 @@ static void pack_layer(const struct pass *pass, const struct layer *l, struct me
     pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me);
 }
 
-/* Y of a few samples, from row `from` of the inputs, into row `to`. */
+/* Whether a layer's weights are packed first. */
+INLINE int packs(const struct pass *pass, const struct layer *l) {
+    return l->packed && is_worth_packing(pass->samples, l->inputs, l->outputs);
+}
+
+/* Y of a few samples, from row `from` of the inputs, into row `to`; `numbers` numbers are read next. */
 static void dense_samples_forward(
-    const struct pass *pass, const struct layer *l, int packed, int64_t samples, int64_t from,
-    int64_t to) {
+    const struct pass *pass, const struct layer *l, int64_t samples, int64_t from, int64_t to,
+    const real *next, int64_t numbers) {
     struct rows X = rows_into(pass, l);
     int64_t row = padded(l->outputs);
     const real *b = params_at(pass, l->biases), *x = X.first + from * X.step;
     real *Y = (real *)l->output + to * row;
-    if (packed)
-        dense_forward_packed(samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row);
+    if (packs(pass, l))
+        dense_forward_packed(
+            samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row, next, numbers);
     else
         dense_forward(
-            samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row);
+            samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row,
+            next, numbers);
     activate(l, samples, 0, l->outputs, Y, row);
 }
 
@@ -56,29 +63,43 @@ static void dense_layer_inputs(const struct pass *pass, const struct layer *l, s
     vectors_received(l - 1, first, end);
 }
 
-static void dense_layer_weights(
-    const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
+/* dW = Σ dZ xᵀ over rows, or the update of weights at a place, for units `first` to `end`. */
+SINGLE void weights_of_rows(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t place,
+    int64_t count, const real *dZ, int64_t row, struct rows X, int64_t inputs, int64_t first,
+    int64_t end) {
     const struct program *p = pass->program;
-    const real *dZ = l->gradient;
-    struct rows X = rows_into(pass, l);
-    int64_t samples = rows_of(pass, l), first, end, row = padded(l->outputs);
-    own_part(me, l->outputs, BLOCK, &first, &end);
-    real *grads = p->grads;
-    struct destination dW = {
-        .first = grads + l->weights, .place = l->weights, .step = l->inputs};
+    struct destination dW = {.first = (real *)p->grads + place, .place = place, .step = inputs};
     struct rule rule;
     if (rates) {
         rule = rule_at(p->update, rates, l->lr_factor, l->decays);
         dW.rule = &rule;
     }
-    product(samples, dZ, row, 1, X.first, X.step, l->inputs, first, end, &dW);
-    if (l->biases < 0) return;
+    product(count, dZ, row, 1, X.first, X.step, inputs, first, end, &dW);
+}
+
+/* db = Σ dZ, likewise. */
+SINGLE void biases_of_rows(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, int64_t place,
+    int64_t count, const real *dZ, int64_t row, int64_t first, int64_t end) {
+    const struct program *p = pass->program;
     for (int64_t from = first; from < end; from += LANES) {
         vec sum = {0};
-        for (int64_t n = 0; n < samples; n++) sum += load(dZ + n * row + from);
-        store_part(grads + l->biases + from, sum, smaller_of(end - from, LANES));
+        for (int64_t n = 0; n < count; n++) sum += load(dZ + n * row + from);
+        store_part((real *)p->grads + place + from, sum, smaller_of(end - from, LANES));
     }
-    update_parameters(p, l, rates, 0, l->biases + first, end - first);
+    update_parameters(p, l, rates, 0, place + first, end - first);
+}
+
+static void dense_layer_weights(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
+    int64_t samples = rows_of(pass, l), first, end, row = padded(l->outputs);
+    own_part(me, l->outputs, BLOCK, &first, &end);
+    weights_of_rows(
+        pass, l, rates, l->weights, samples, l->gradient, row, rows_into(pass, l), l->inputs, first,
+        end);
+    if (l->biases >= 0)
+        biases_of_rows(pass, l, rates, l->biases, samples, l->gradient, row, first, end);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* Losses: the mean over a batch, and its gradient at the end of the network.
  *
  * Each function returns the loss of one sample and writes its derivatives into d, from the outputs
- * y (or logits z) and the targets t. The formulas are those of `nnkit/nn/losses.py`; `a` and `b`
+ * y (or logits z) and the targets t. The formulas are those of `nnkit/nn/losses/`; `a` and `b`
  * are the loss's settings.
  */
 #ifndef NNKIT_LOSSES_H
@@ -57,11 +57,18 @@ INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real 
     }
 }
 
-INLINE real largest_number(const real *z, int64_t count) {
-    real largest = z[0];
-    for (int64_t k = 1; k < count; k++)
-        if (!(z[k] <= largest)) largest = z[k]; /* NaN becomes the largest */
-    return largest;
+/* The largest number; a NaN may be taken for it. Vectors may read beyond the last one. */
+SINGLE real largest_number(const real *z, int64_t count) {
+    vec largest = all(z[0]);
+    for (int64_t k = 0; k < count; k += LANES) {
+        vec x = choose((mask)LANE_NUMBERS < (whole)(count - k), load(z + k), all(z[0]));
+        largest = choose(x <= largest, largest, x);
+    }
+    for (int distance = 1; distance < LANES; distance *= 2) {
+        vec x = exchange(largest, distance);
+        largest = choose(x <= largest, largest, x);
+    }
+    return largest[0];
 }
 
 /* Writes e^(z − largest) into e, up to the end of the last vector, and returns the sum. */

@@ -26,7 +26,7 @@ INLINE int begins_branch(const struct layer *l) {
 }
 
 /* The input of a layer of vectors: the output of the layer before. */
-INLINE struct rows rows_into(const struct pass *pass, const struct layer *l) {
+SINGLE struct rows rows_into(const struct pass *pass, const struct layer *l) {
     const struct program *p = pass->program;
     while (l > p->layers && begins_branch(l - 1))
         l += l[-1].kind == LAYER_SPLIT ? -1 : l[-1].other - 1;
@@ -40,23 +40,23 @@ INLINE real *params_at(const struct pass *pass, int64_t place) {
 }
 
 /* The first row of a step of sequences (`sequences.h`). */
-INLINE int64_t start_of_step(const struct pass *pass, int64_t t) {
+SINGLE int64_t start_of_step(const struct pass *pass, int64_t t) {
     const struct program *p = pass->program;
     return p->starts ? p->starts[t] : t * pass->samples;
 }
 
 /* The number of rows of a step. */
-INLINE int64_t rows_of_step(const struct pass *pass, int64_t t) {
+SINGLE int64_t rows_of_step(const struct pass *pass, int64_t t) {
     return start_of_step(pass, t + 1) - start_of_step(pass, t);
 }
 
 /* The sample of the n-th row of each step. */
-INLINE int64_t sample_of_row(const struct pass *pass, int64_t n) {
+SINGLE int64_t sample_of_row(const struct pass *pass, int64_t n) {
     return pass->program->starts ? pass->program->sorted[n] : n;
 }
 
 /* The rows of a layer's output: positions or samples. */
-INLINE int64_t rows_of(const struct pass *pass, const struct layer *l) {
+SINGLE int64_t rows_of(const struct pass *pass, const struct layer *l) {
     return l->by_position ? start_of_step(pass, pass->program->steps) : pass->samples;
 }
 

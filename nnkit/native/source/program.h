@@ -35,6 +35,8 @@ enum layer_kind {
     LAYER_EMBEDDING = 24,
     LAYER_ONE_HOT = 25,
     LAYER_WINOGRAD = 26, /* a convolution, by other means, outside training */
+    LAYER_ATTENTION = 27, /* [c; s] of a decoder's state s and what it reads of the encoder */
+    LAYER_ROOM = 28,      /* the same numbers, and room for the output that is fed (`feeding.h`) */
 };
 enum activation_kind {
     ACTIVATION_IDENTITY = 0,
@@ -125,22 +127,26 @@ struct recurrence {
     void *row_gradients;      /* dE/d(W s) of the rows that a thread works on, of a GRU */
 };
 
-/* The attention of a decoder between the steps of its recurrent layer (`attention.h`).
+/* The outputs h of an encoder, as the attention of a decoder reads them (`attention.h`).
  *
- * Arrays of all steps are (steps, samples, padded numbers); the rows of a step are the first samples.
+ * Samples are in the order of the decoder's rows.
  */
-struct attention {
-    int64_t samples;
-    int64_t source;           /* the positions of the longest source */
-    int64_t channels, units;  /* numbers of v and y */
-    int64_t fed;              /* the place of y in the next input */
-    const int64_t *lengths;   /* of the source of each row */
-    const void *keys, *values; /* (samples, source, padded numbers), where 0 follows the numbers */
-    const void *weights, *transposed, *biases; /* W, Wᵀ and b in padded rows */
-    void *joined, *scores, *output; /* [c; s], a and y */
-    void *gradient;           /* dE/dY, without what is fed */
-    void *d_sums, *d_scores, *d_context; /* dE/d(W [c; s] + b), dE/de, dE/dc */
-    void *d_joined;           /* of the rows that a thread works on, in padded rows */
+struct memory {
+    const struct program *encoder; /* h is the output of its last layer */
+    int64_t channels, states;  /* numbers of h, and of s and a key */
+    int64_t source, positions; /* of the longest source and the longest target */
+    int64_t weights;           /* the first parameter of W_a; -1 if keys are h itself */
+    double scale;              /* of these */
+    int64_t *lengths;          /* of the source of each sample */
+    void *values, *keys, *d_keys; /* h, k and dE/dk, (samples, source, padded numbers), else 0 */
+    void *scores, *d_scores;   /* a and dE/de, (samples, positions, padded source) */
+};
+
+/* What follows the attention between the steps of a recurrent layer (`feeding.h`). */
+struct feeding {
+    int64_t weights, biases;   /* the first parameters of W_c and b_c */
+    void *transposed;          /* W_c, in padded rows */
+    void *joined, *d_joined;   /* [c; s] of the rows of all steps, and its gradient */
 };
 
 /* A layer, followed by max-pooling over 2 × 2 windows if it is pooled, then by its activation.
@@ -179,7 +185,8 @@ struct layer {
     int64_t directions;       /* 1 or 2 */
     int64_t merge;            /* how the outputs of two directions become one */
     int64_t takes_last;       /* whether only the last output of each sequence counts */
-    const struct attention *attention; /* between its steps, or NULL */
+    const struct memory *memory; /* that attention reads, or NULL */
+    const struct feeding *feeding; /* of a recurrent layer with attention between its steps */
 };
 
 struct program {

@@ -20,7 +20,7 @@ struct group {
 };
 
 /* The i-th step in the order in which a direction reads sequences. */
-INLINE struct step step_at(const struct pass *pass, const struct recurrence *r, int64_t i) {
+SINGLE struct step step_at(const struct pass *pass, const struct recurrence *r, int64_t i) {
     int64_t last = pass->program->steps - 1, t = r->reverse ? last - i : i;
     struct step now = {start_of_step(pass, t), rows_of_step(pass, t), 0, 0};
     if (i > 0) {
@@ -32,7 +32,7 @@ INLINE struct step step_at(const struct pass *pass, const struct recurrence *r, 
 }
 
 /* As many rows of a step, from the n-th on and before `end`, as fit into a tile and start alike. */
-INLINE struct group group_at(const struct step *now, int64_t n, int64_t end) {
+SINGLE struct group group_at(const struct step *now, int64_t n, int64_t end) {
     int goes_on = n < now->running;
     int64_t rows = (goes_on ? smaller_of(now->running, end) : end) - n;
     return (struct group){

@@ -6,9 +6,9 @@
 #ifndef NNKIT_RECURRENT_LAYER_H
 #define NNKIT_RECURRENT_LAYER_H
 
-#include "attention.h"
 #include "cells.h"
 #include "directions.h"
+#include "feeding.h"
 
 enum { PANEL = 4 * BLOCK }; /* the most numbers of a row of a panel: four gates of a block */
 
@@ -71,9 +71,9 @@ static void sweep_forward(
                 }
             }
         if (l->takes_last) take_last_states(pass, r, &now, going_on_after(pass, r, i), me);
-        if (l->attention)
+        if (l->feeding)
             FOR_OWN_BLOCKS(me, block, now.rows)
-                attend(pass, l, i, block, smaller_of(block + PRODUCT_ROWS, now.rows));
+                feed(pass, l, i, block, smaller_of(block + PRODUCT_ROWS, now.rows));
     }
 }
 
@@ -87,6 +87,7 @@ static void take_first_states(const struct pass *pass, const struct recurrence *
 static void recurrent_forward(const struct pass *pass, const struct layer *l, struct member *me) {
     for (int64_t d = 0; d < l->directions; d++)
         pack_recurrence(pass, l->recurrences + d, l->inputs, me);
+    if (l->feeding) begin_feeding(pass, l, me);
     wait_for_all(me);
     for (int64_t d = 0; d < l->directions; d++) {
         sweep_forward(pass, l, l->recurrences + d, me);
@@ -140,12 +141,6 @@ static void retreat_group(
             (real *)r->state_gradients + at.slot * row, row, at.count, row, r->cell == CELL_GRU);
 }
 
-/* The rows of dE/d[c; s] that a thread works on. */
-INLINE real *own_rows(const struct layer *l, const struct member *me) {
-    int64_t row = padded(l->attention->channels + l->recurrences->units);
-    return (real *)l->attention->d_joined + me->index * PRODUCT_ROWS * row;
-}
-
 static void sweep_backward(
     const struct pass *pass, const struct layer *l, const struct recurrence *r, real *dX,
     int adds, struct member *me) {
@@ -158,7 +153,7 @@ static void sweep_backward(
         FOR_OWN_BLOCKS(me, block, now.rows) {
             int64_t end = smaller_of(block + PRODUCT_ROWS, now.rows);
             struct group at;
-            if (l->attention) attend_back(pass, l, dX, i, block, end, own_rows(l, me));
+            if (l->feeding) feed_back(pass, l, i, block, end);
             for (int64_t n = block; n < end; n += at.count) {
                 at = group_at(&now, n, end);
                 for (int64_t k = 0; k < at.count; k++)
@@ -167,6 +162,9 @@ static void sweep_backward(
             }
         }
     }
+    if (l->feeding)
+        FOR_OWN_BLOCKS(me, block, pass->samples)
+            end_feeding(pass, l, block, smaller_of(block + PRODUCT_ROWS, pass->samples), me);
 }
 
 static void recurrent_through_time(
@@ -179,6 +177,12 @@ static void recurrent_through_time(
     }
     for (int64_t d = 0; d < l->directions; d++)
         sweep_backward(pass, l, l->recurrences + d, dX, d > 0, me);
+}
+
+static void recurrent_layer_weights(
+    const struct pass *pass, const struct layer *l, const struct rates *rates, struct member *me) {
+    recurrent_weights(pass, l, rates, me);
+    if (l->feeding) feeding_weights(pass, l, rates, me);
 }
 
 #endif

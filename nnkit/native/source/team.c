@@ -226,3 +226,12 @@ int64_t run_together(void (*work)(void *, struct member *), void *argument, int6
 }
 
 #endif
+
+void own_part(
+    const struct member *me, int64_t total, int64_t unit, int64_t *first, int64_t *end) {
+    int64_t units = (total + unit - 1) / unit;
+    *first = me->index * units / me->count * unit;
+    *end = (me->index + 1) * units / me->count * unit;
+    if (*first > total) *first = total;
+    if (*end > total) *end = total;
+}

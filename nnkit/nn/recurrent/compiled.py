@@ -15,7 +15,7 @@ from nnkit.native.recurrent_sweep import ParameterMemory, RecurrentSweep
 from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
-from nnkit.nn.recurrent.states import LayerState, of_direction
+from nnkit.nn.recurrent.compiled_states import CompiledStates
 from nnkit.nn.recurrent.steps import Steps
 
 WEIGHTS = ("U", "W", "b", "d")  # of a direction, by short name
@@ -50,7 +50,7 @@ class CompiledRecurrent(Layer):
         features, self.length = binding.input_shape
         self.samples = binding.batch
         self.prefixes = [prefix for prefix, _ in cells]
-        self.params, self.grads = binding.params, binding.grads
+        self.grads = binding.grads
         self.sweep = RecurrentSweep(
             library,
             [replace(cell, places=memory.of_direction(prefix, WEIGHTS)) for prefix, cell in cells],
@@ -62,6 +62,7 @@ class CompiledRecurrent(Layer):
             binding.training,
             binding.threads,
         )
+        self.states = CompiledStates(self.sweep.states, self.prefixes, binding.params)
         by_position = binding.buffer_by_position
         self.Y = by_position(self.sweep.width, self.length)
         self.dX = by_position(features, self.length) if binding.input_gradient else None
@@ -93,42 +94,10 @@ class CompiledRecurrent(Layer):
         self.sweep.set_steps(None if steps.order is None else steps.starts, steps.order)
         given = None if now.states is None else now.states.first.get(self.name)
         self.is_given = given is not None
-        self.first = [self._trained(prefix) for prefix in self.prefixes]
-        if given is not None:
-            self.first = self._by_direction(given)
-        self.sweep.forward(self.first)
+        self.states.begin(steps, given)
+        self.sweep.forward()
         if now.states is not None:
-            now.states.last[self.name] = self._last()
-
-    def _by_direction(self, state: LayerState) -> list[LayerState | None]:
-        """The state of each direction, sorted as the steps."""
-        count = len(self.prefixes)
-        return [
-            [self.steps.to_columns(vector) for vector in of_direction(state, number, count)]
-            for number in range(count)
-        ]
-
-    def _trained(self, prefix: str) -> LayerState | None:
-        """The state before all sequences; None if it is 0."""
-        names = [f"{prefix}s{i}" for i in range(self.sweep.vectors)]
-        if names[0] not in self.params:
-            return None
-        shape = (self.sweep.units, self.samples)
-        return [np.broadcast_to(self.params[name][:, None], shape) for name in names]
-
-    def _last(self) -> LayerState:
-        """The state after the end of each sequence; after an empty one, that before."""
-        found = []
-        for number, prefix in enumerate(self.prefixes):
-            columns, rows = self.steps.last_rows(reverse=bool(prefix))
-            for i, vectors in enumerate(self.sweep.states(number, rows)):
-                S = np.zeros((self.sweep.units, self.samples), vectors.dtype)
-                first = self.first[number]
-                if len(columns) < self.samples and first is not None:
-                    S[...] = first[i]
-                S[:, columns] = vectors.T
-                found.append(self.steps.to_samples(S))
-        return found
+            now.states.last[self.name] = self.states.last()
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         if self.is_observed:
@@ -141,20 +110,16 @@ class CompiledRecurrent(Layer):
 
     def run_back(self, now: Pass) -> None:
         """Computes the gradients of the parameters, the inputs of the sweep and the states."""
-        given = None if now.states is None else now.states.d_last.get(self.name)
-        none: list[LayerState | None] = [None] * len(self.prefixes)
-        self.sweep.backward(none if given is None else self._by_direction(given))
-        d_first = [self.sweep.d_first(number) for number in range(len(self.prefixes))]
-        self._write_trained(d_first)
+        self.states.end(None if now.states is None else now.states.d_last.get(self.name))
+        self.sweep.backward()
         if self.is_given and now.states is not None:
-            now.states.d_first[self.name] = [
-                self.steps.to_samples(vector).copy() for state in d_first for vector in state
-            ]
+            now.states.d_first[self.name] = self.states.d_first()
+        self._write_trained()
 
-    def _write_trained(self, d_first: Sequence[LayerState]) -> None:
+    def _write_trained(self) -> None:
         """Writes the gradients of the trained states, which are 0 where they were not used."""
-        for prefix, state in zip(self.prefixes, d_first, strict=True):
-            for i, gradient in enumerate(state):
+        for prefix, direction in zip(self.prefixes, self.sweep.states, strict=True):
+            for i, gradient in enumerate(direction.d_first()):
                 trained = self.grads.get(f"{prefix}s{i}")
                 if trained is not None:
-                    trained[:] = 0 if self.is_given else np.add.reduce(gradient, axis=1)
+                    trained[:] = 0 if self.is_given else np.add.reduce(gradient, axis=0)

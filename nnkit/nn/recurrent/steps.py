@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -53,10 +53,11 @@ class Steps:
         self.counts = [samples] * positions
         self.order: Array | None = None
         if lengths is not None:
-            self.order = np.argsort(-lengths, kind="stable")
-            running = np.asarray(lengths) > np.arange(positions)[:, None]
-            self.counts = np.count_nonzero(running, axis=1).tolist()
-        self._edges = [0, *np.cumsum(self.counts).tolist()]
+            negative = -np.asarray(lengths)
+            self.order = order = negative.argsort(kind="stable")
+            # Those longer than t are the ones whose negative length is less than −t.
+            self.counts = negative[order].searchsorted(-np.arange(positions)).tolist()
+        self._edges = [*accumulate(self.counts, initial=0)]
 
     def to_columns(self, A: Array) -> Array:
         """Sorts the columns of A (rows, N) as those of the steps."""
@@ -70,19 +71,19 @@ class Steps:
         sorted_back[:, self.order] = A
         return sorted_back
 
-    @property
+    @cached_property
     def starts(self) -> Array:
         """The first of the columns of each step among those of all, and their number, (T + 1,)."""
         return np.array(self._edges, np.int64)
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Array, Array]:
         """The position of each column of all steps, and its place among those of its step."""
         counts, starts = self.counts, self.starts
-        positions = np.repeat(np.arange(len(counts)), counts)
+        positions = np.arange(len(counts)).repeat(counts)
         return positions, np.arange(starts[-1]) - starts[positions]
 
-    @property
+    @cached_property
     def places(self) -> tuple[Array, Array]:
         """The position and the sample of each column of all steps."""
         positions, columns = self.rows

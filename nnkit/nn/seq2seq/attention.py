@@ -10,6 +10,9 @@ import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
 from nnkit.config.spec import Count
+from nnkit.native.attention_memory import AttentionMemory
+from nnkit.native.kernel_kinds import LayerKind
+from nnkit.native.program_layer import ProgramLayer
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.activations.sigmoids import Tanh
 from nnkit.nn.dropout_mask import AttentionDropout, DropoutRate
@@ -124,6 +127,23 @@ class Attention(BiasedLayer):
         initial = self.bias_initializer or Zeros()
         return Parameter(name, (units,), 1, units, initial, False, self.lr_factor)
 
+    def in_program(self, form: Form) -> ProgramLayer | None:
+        shape = form.sequence_shape
+        suits = self.score in {"dot", "scaled", "general"} and self.dropout is None
+        if shape is None or self._channels is None or not suits:
+            return None
+        states, positions = shape
+        return ProgramLayer(
+            LayerKind.ATTENTION,
+            shape,
+            (self._channels + states, positions),
+            memory=AttentionMemory(self._channels, states, scale=self._scale(states)),
+        )
+
+    def _scale(self, states: int) -> float:
+        """The factor on scores."""
+        return 1 / sqrt(states) if self.score == "scaled" else 1.0
+
     def bind(self, binding: Binding) -> BoundAttention:
         return BoundAttention(self.bound_score(binding), binding, self.dropout)
 
@@ -137,8 +157,7 @@ class Attention(BiasedLayer):
             return AdditiveScore(params, grads, product)
         if self.score == "location":
             return LocationScore(params, grads, product)
-        scale = 1 / sqrt(binding.form.channels) if self.score == "scaled" else 1.0
-        return DotScore(params, grads, product, scale)
+        return DotScore(params, grads, product, self._scale(binding.form.channels))
 
 
 class BoundAttention(Layer):

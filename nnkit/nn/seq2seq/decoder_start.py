@@ -43,8 +43,8 @@ class RecurrentPlace:
 
     def divided(self, vectors: Sequence[Array]) -> list[Array]:
         """The inverse of `joined`."""
-        halves = [np.split(vector, self.directions) for vector in vectors]
-        return [half[direction] for direction in range(self.directions) for half in halves]
+        parts = [slice(row, row + self.units) for row in range(0, self.width, self.units)]
+        return [vector[part] for part in parts for vector in vectors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,8 @@ class BridgeStart(DecoderStart):
         row = 0
         for place in self.decoder:
             end = row + place.vectors * place.units
-            found[place.name] = [S.copy() for S in np.split(bridge[row:end], place.vectors)]
+            parts = range(row, end, place.units)
+            found[place.name] = [bridge[at : at + place.units].copy() for at in parts]
             row = end
         return found
 

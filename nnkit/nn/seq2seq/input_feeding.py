@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import States
 from nnkit.nn.recurrent.steps import Steps
 from nnkit.nn.seq2seq.attention import Attention, BoundAttention
-from nnkit.nn.seq2seq.compiled_loop import CompiledLoop, compiled_loop
 from nnkit.nn.seq2seq.feeding_loop import NumPyLoop
 
 
@@ -34,6 +32,7 @@ class InputFeeding(LayerSpec):
     """
 
     kind: Literal["input_feeding"] = "input_feeding"
+    feeds_output: ClassVar[bool] = True
     names: tuple[str, ...]
     layers: tuple[Any, ...]
 
@@ -86,8 +85,9 @@ class BoundInputFeeding(Layer):
         self.inside = [(stage, _bound_to(stage, binding)) for stage in inside]
         *others, (last, of_attention) = self.inside
         assert isinstance(last.spec, Attention)
-        self.compiled = compiled_loop(others, last.spec, of_attention)
-        self.loop: NumPyLoop | CompiledLoop = self.compiled or self.in_numpy
+        attention = last.spec.bind(of_attention)
+        assert isinstance(attention, BoundAttention)
+        self.loop, self.attention = NumPyLoop(others, attention), attention
         self.units, self.samples, self.dtype = (
             last.output_form.channels,
             binding.batch,
@@ -98,24 +98,7 @@ class BoundInputFeeding(Layer):
         if binding.training:
             self.dX = binding.buffer(*binding.input_shape)
 
-    @cached_property
-    def in_numpy(self) -> NumPyLoop:
-        """The steps in NumPy, which can be observed."""
-        *others, (last, of_attention) = self.inside
-        attention = last.spec.bind(of_attention)
-        assert isinstance(attention, BoundAttention)
-        return NumPyLoop(others, attention)
-
-    @property
-    def attention(self) -> BoundAttention:
-        """The attention, whose arrays hold the outputs of all steps."""
-        return self.loop.attention
-
     def forward(self, X: Array, now: Pass) -> Array:
-        if now.observer is not None or self.compiled is None:
-            self.loop = self.in_numpy
-        else:
-            self.loop = self.compiled
         states = States() if now.states is None else now.states
         memory, attention = now.encoder_memory(), self.attention
         self.steps = steps = Steps(self.length, self.samples, now.lengths)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nnkit.native.library import library
 from nnkit.native.program import ProgramLoss
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, Positions
@@ -24,6 +25,12 @@ from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
+from nnkit.nn.seq2seq.seq2seq_programs import (
+    BindPrograms,
+    PairSize,
+    Seq2SeqLayers,
+    Seq2SeqPrograms,
+)
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.step_state import StepState
 
@@ -92,7 +99,25 @@ class Seq2SeqModel(Model):
         def step(size: Size, buffers: Buffers) -> Network:
             return self._decoder(size, buffers, training=False)
 
-        return Seq2SeqNetwork(encoder, decoder, step, self.start_symbol, self.forcing, self.seed)
+        programs = self._bind_programs(training)
+        return Seq2SeqNetwork(
+            encoder, decoder, step, self.start_symbol, self.forcing, self.seed, programs
+        )
+
+    def _bind_programs(self, training: bool) -> BindPrograms | None:
+        """Binds the compiled kernels to a size; None if they do not know the network."""
+        loaded = library()
+        layers = Seq2SeqLayers.of(self.parts, self.layout, self.state_layout, self.loss, self.seed)
+        if loaded is None or layers is None:
+            return None
+
+        def bind(size: PairSize, buffers: Buffers) -> Seq2SeqPrograms:
+            of_source = Size(size.samples, size.positions)
+            binding = self._binding(self.input_form, of_source, buffers, training)
+            vectors = self.params, self.grads, self.state
+            return Seq2SeqPrograms(layers, loaded, size, binding, vectors)
+
+        return bind
 
     def _decoder(self, size: Size, buffers: Buffers, training: bool) -> Network:
         binding = self._binding(self.target_form, size, buffers, training)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +13,16 @@ from nnkit.nn.layer import Layer
 from nnkit.nn.network import Network, NonfiniteSearch, without_padding
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Pass
-from nnkit.nn.recurrent.states import States
+from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
-from nnkit.nn.seq2seq.decoder_start import NetworkState
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
+from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, PairSize, Seq2SeqPrograms
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.step_state import StepState
 
+Source = tuple[
+    EncoderMemory, dict[str, LayerState]
+]  # what an encoder read, and the decoder's first state
 ONE_BY_ONE = "a decoder computes one symbol after another: use begin() and step()"
 
 
@@ -59,6 +63,7 @@ class Seq2SeqNetwork:
         start_symbol: int,
         forcing: TeacherForcing | None,
         seed: int,
+        bind_programs: BindPrograms | None = None,
     ) -> None:
         """Makes a network without buffers.
 
@@ -69,7 +74,11 @@ class Seq2SeqNetwork:
             start_symbol: the number of the symbol before the first.
             forcing: the probability of the target's symbols in training; None for always.
             seed: the seed of its draws.
+            bind_programs: binds the compiled kernels that run the whole network; None if they do
+                not know it.
         """
+        self._bind_programs = bind_programs
+        self._programs: Arena[PairSize, Seq2SeqPrograms] = Arena()
         self._bind_encoder, self._bind_decoder = bind_encoder, bind_decoder
         self._bind_step = bind_step
         self.start_symbol, self.forcing, self.seed = start_symbol, forcing, seed
@@ -93,6 +102,10 @@ class Seq2SeqNetwork:
             positions: the positions of the longest source.
             target_positions: those of the longest target.
         """
+        size = PairSize.for_batch(samples, positions, target_positions)
+        if self._bind_programs is not None:
+            self._programs.get(size, partial(self._bind_programs, size))
+            return self._programs.nbytes
         self._encoder(Size(samples, positions))
         self.decoder(samples, target_positions)
         return self._encoders.nbytes + self._decoders.nbytes
@@ -113,15 +126,28 @@ class Seq2SeqNetwork:
         """The symbols before each of the target sequences T (T, N)."""
         return np.concatenate([np.full_like(T[:1], self.start_symbol), T[:-1]])
 
-    def _given(self, T: Array, now: Pass, memory: EncoderMemory, first: NetworkState) -> Array:
-        """The symbols before those of the targets T (T, N) in training, in part the decoder's."""
+    def _read(self, X: Array, now: Pass) -> Source:
+        """Returns the outputs of the encoder for sources X, and the decoder's first state."""
+        return self.encoder(X).forward(without_padding(X, now), now)
+
+    def _given(self, T: Array, now: Pass, read: Callable[[], Source]) -> Array:
+        """The symbols before those of the targets T (T, N) in training, in part the decoder's.
+
+        Args:
+            T: the targets.
+            now: the current pass.
+            read: gives what the encoder has read, if the decoder writes any symbol itself.
+        """
         symbols = self.delayed(T)
         if self.forcing is None:
             return symbols
         own = ~self.forcing.draw(T, now, self.seed)[1:]
-        state = StepState(first, memory)
         positions = np.flatnonzero(own.any(axis=1))
-        for t in range(positions[-1] + 1 if len(positions) else 0):
+        if not len(positions):
+            return symbols
+        memory, first = read()
+        state = StepState(first, memory)
+        for t in range(positions[-1] + 1):
             logs, _, state = self.step(state, symbols[t])
             np.copyto(symbols[t + 1], np.argmax(logs, axis=0), where=own[t], casting="same_kind")
         return symbols
@@ -140,9 +166,20 @@ class Seq2SeqNetwork:
             weights: sample weights, (N,); None for equal weights.
             share: the share of these samples in a larger batch.
         """
+        programs = self._programs_for(X, T, now)
+        if programs is not None:
+            symbols = self._given(T, now, lambda: self._read(X, now))
+            return programs.loss_and_gradient(X, symbols, T, now, weights, share)
         loss = self.training_loss(X, T, now, weights, share)
         self.backward(self.dY, now)
         return loss * share
+
+    def _programs_for(self, X: Array, T: Array, now: Pass) -> Seq2SeqPrograms | None:
+        """The compiled kernels for a batch; None if they do not know the network or the pass."""
+        if self._bind_programs is None or now.observer is not None:
+            return None
+        size = PairSize.for_batch(X.shape[-1], X.shape[-2], len(T))
+        return self._programs.get(size, partial(self._bind_programs, size))
 
     def training_loss(
         self, X: Array, T: Array, now: Pass, weights: Array | None = None, share: float = 1.0
@@ -151,12 +188,11 @@ class Seq2SeqNetwork:
 
         Arguments are those of `loss_and_gradient`; the gradient is multiplied by `share`.
         """
-        encoder = self.encoder(X)
-        memory, first = encoder.forward(without_padding(X, now), now)
+        memory, first = read = self._read(X, now)
         of_decoder = _of_decoder(now, memory, States(first))
         decoder = self.decoder(T.shape[1], T.shape[0])
-        self._open = _OpenPass(encoder, decoder, of_decoder)
-        symbols = self._given(T, now, memory, first)
+        self._open = _OpenPass(self.encoder(X), decoder, of_decoder)
+        symbols = self._given(T, now, lambda: read)
         loss = decoder.training_loss(symbols, T, of_decoder, weights, share)
         self.dY = decoder.dY
         return loss
@@ -186,7 +222,10 @@ class Seq2SeqNetwork:
 
         Arguments are those of `loss_and_gradient`.
         """
-        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        programs = self._programs_for(X, T, now)
+        if programs is not None:
+            return programs.evaluate(X, self.delayed(T), T, now, weights)
+        memory, first = self._read(X, now)
         decoder = self.decoder(T.shape[1], T.shape[0])
         return decoder.evaluate(
             self.delayed(T), T, weights, _of_decoder(now, memory, States(first))
@@ -195,7 +234,7 @@ class Seq2SeqNetwork:
     def begin(self, X: Array, lengths: Array | None) -> StepState:
         """The state of a decoder that has read the sources X (…, T, N), of these lengths (N,)."""
         now = INFERENCE._replace(lengths=lengths)
-        memory, first = self.encoder(X).forward(without_padding(X, now), now)
+        memory, first = self._read(X, now)
         # Copies, because the output of the bridge is a buffer of this network.
         own = {name: [vector.copy() for vector in state] for name, state in first.items()}
         return StepState(own, memory)
@@ -225,7 +264,7 @@ class Seq2SeqNetwork:
         search = NonfiniteSearch()
         search.output("the input", X)
         observed = now._replace(observer=search)
-        memory, first = self.encoder(X).forward(without_padding(X, now), observed)
+        memory, first = self._read(X, observed)
         decoder = self.decoder(T.shape[1], T.shape[0])
         decoder.forward(self.delayed(T), _of_decoder(observed, memory, States(first)))
         return search.found

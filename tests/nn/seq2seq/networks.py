@@ -8,11 +8,11 @@ import numpy as np
 
 from nnkit.nn.architecture import Activations, Architecture
 from nnkit.nn.form import Form
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.params import Array
 from nnkit.nn.seq2seq.encoder_decoder import build_encoder_decoder
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.random import generator
-from tests.nn.examples import loss_of
 
 SOURCE_SYMBOLS, TARGET_SYMBOLS, START = 6, 5, 4
 LENGTHS, TARGET_LENGTHS = np.array([3, 5, 1, 5, 2]), np.array([4, 2, 1, 6, 6])
@@ -26,6 +26,7 @@ def model_of(
     source: Form | None = None,
     symbols: int = TARGET_SYMBOLS,
     biased: bool = True,
+    smoothing: float = 0.0,
 ) -> Seq2SeqModel:
     """A network whose decoder ends with an output for each target symbol."""
     architecture = Architecture.model_validate(
@@ -37,7 +38,7 @@ def model_of(
         }
     )
     source = source or Form(SOURCE_SYMBOLS, (None,), ids=True)
-    loss = loss_of("cross_entropy")
+    loss = CrossEntropy(label_smoothing=smoothing)
     parts = build_encoder_decoder(architecture, Activations(), loss, source, symbols)
     return Seq2SeqModel(parts, loss, START, 0, dtype)
 
