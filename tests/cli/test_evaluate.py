@@ -49,7 +49,7 @@ def test_another_set(program: Program, trained: Path, split: str, samples: int) 
 def test_a_set_that_is_not(program: Program, trained: Path) -> None:
     answer = program("eval", trained, "--split", "tset")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["there is no tset set; available: validation, test, train"]
+    assert answer.errors == ["there is no tset set; available: train, validation, test"]
 
 
 def test_a_checkpoint_that_is_not(program: Program, trained: Path) -> None:
