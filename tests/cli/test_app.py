@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from nnkit.cli.app import app
 from nnkit.native.library import kernels
@@ -227,3 +228,28 @@ def test_every_help_page_is_clean(
     assert not [line for line in lines[1:] if line.endswith("...")]
     types_or_escapes = re.search(r"<[a-z]|BOOLEAN|INTEGER|FLOAT|TEXT|list\[|\\", answer.out)
     assert types_or_escapes is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("nnkit tra", "train trace"),
+        ("nnkit train --re", "--resume --restart"),
+        ("nnkit eval ", "digits digits-1a2b3c4d iris-mlp iris-mlp-1a2b3c4d"),
+        ("nnkit predict -c iris", "iris-mlp iris-mlp-1a2b3c4d"),
+        ("nnkit runs compare d", "digits digits-1a2b3c4d"),
+        ("nnkit eval ./", ""),  # the shell completes files
+    ],
+)
+def test_completion_in_bash(
+    typed: str, completed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("iris-mlp-1a2b3c4d", "digits-1a2b3c4d"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.yaml").touch()
+    (tmp_path / "runs" / "tune").mkdir()
+    monkeypatch.chdir(tmp_path)
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
+    env = words | {"_NNKIT_COMPLETE": "complete_bash"}
+    found = CliRunner().invoke(app, env=env, prog_name="nnkit")
+    assert found.output.split() == completed.split()
