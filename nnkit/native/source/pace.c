@@ -2,7 +2,11 @@
 #include "pace.h"
 
 #include <math.h>
+#if defined(_WIN32)
+#include <windows.h>
+#else
 #include <time.h>
+#endif
 
 static const double SPELL = 1e-3;        /* seconds that a spell should take */
 static const double LONGEST_SPELL = 3;   /* as a multiple of the time of one thread alone */
@@ -12,9 +16,16 @@ static const double NEWEST = 0.25;       /* the weight of the newest spell in th
 static const double EARLY_TRIALS = 4;    /* each after half the time of the next */
 
 double seconds(void) {
+#if defined(_WIN32) /* where compilers lack the function below, or have it in a library apart */
+    LARGE_INTEGER count, frequency;
+    QueryPerformanceCounter(&count);
+    QueryPerformanceFrequency(&frequency);
+    return (double)count.QuadPart / frequency.QuadPart;
+#else
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec + 1e-9 * now.tv_nsec;
+#endif
 }
 
 static int together_is_faster(const struct pace *pace) { return pace->together < pace->alone; }
