@@ -7,6 +7,7 @@ this before anything is installed.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import shutil
@@ -127,8 +128,10 @@ def _run(command: Sequence[str]) -> str:
 
 def main() -> None:
     """Compiles the library into the folder named on the command line, or into the package."""
+    parser = argparse.ArgumentParser("python -m nnkit.native.build", description=main.__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="default: the package")
     try:
-        print(build(Path(sys.argv[1]) if sys.argv[1:] else FOLDER))
+        print(build(parser.parse_args().folder))
     except BuildError as error:
         sys.exit(f"error: {error}")
 
