@@ -14,7 +14,8 @@ from benchmarks.peers.protocol import Assignment, Inference, Training, batches, 
 from nnkit import __version__
 from nnkit.native.library import kernels
 from nnkit.nn.model import Model
-from nnkit.nn.numerics import execution_for, numerics
+from nnkit.nn.numerics import execution_for, numerics, numerics_of, program_threads
+from nnkit.nn.parallel.execution import Execution
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
 from nnkit.task.task_loading import build_model, load_task
@@ -125,11 +126,17 @@ class NnkitInference(Inference):
         for block, weights in zip(blocks(self.model, self.row), trained, strict=True):
             block[...] = weights
         self.parts = [*batches(self.X.reshape(-1, *IMAGE), self.batch)]
-        self.model.execution = execution_for(self.model, self.batch, threads=None)
+        self.execution = self._execution()
+
+    def _execution(self) -> Execution:
+        """The threads that a trained model predicts with; on NumPy alone, those of training."""
+        if self.model.program is None:
+            return execution_for(self.model, self.row.batches[0], threads=None)
+        return Execution(program_threads(self.model, self.batch), program=True)
 
     def forward(self) -> Sequence[Array]:
-        with numerics():  # as in the prediction of a trained model
-            return [self.model.forward(part) for part in self.parts]
+        with numerics_of(self.execution):
+            return [self.model.forward(part, execution=self.execution) for part in self.parts]
 
 
 def _versions() -> dict[str, str]:

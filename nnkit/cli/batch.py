@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -69,6 +69,7 @@ def batch(
     again and interrupted ones are continued, so the same command can be repeated at any time. The
     exit code is 4 if a gate under expect: is not met, and 1 if a cell failed.
     """
+    reports = ReportFiles(output or (), junit, write_baseline)
     check_executor(kind, scheduler)
     with starter_of(kind, trains=not dry_run) as start:  # before the imports, which take a while
         from nnkit.cli.batch_progress import batch_progress
@@ -81,7 +82,7 @@ def batch(
         cells = _chosen(loaded, only or ())
         sources = {repr(source): source for source in (cell.config.data.source for cell in cells)}
         files = {path for source in sources.values() for path in source.files()}
-        check_no_input((*(output or ()), junit, write_baseline), (file, *files))
+        check_no_input(reports.given, (file, *files))
         check_cells(loaded, cells)
         if dry_run:
             _dry_run(cells, as_json)
@@ -102,7 +103,7 @@ def batch(
 
     groups = grouped(results)
     found = list(verdicts(groups, loaded.spec.expect))
-    _report(loaded, groups, found, output or (), junit, write_baseline, as_json)
+    _report(loaded, groups, found, reports, as_json)
     _exit(groups, found, interruption.exit_code if interruption.requested() else 0)
 
 
@@ -160,16 +161,55 @@ def _dry_run(cells: Sequence[Cell], as_json: bool) -> None:
     say("nothing was trained")
 
 
+class ReportFiles(NamedTuple):
+    """The files that a batch writes besides its runs.
+
+    Attributes:
+        tables: the table of results, as .csv, .json or .md.
+        junit: runs and gates as JUnit XML.
+        baseline: the final metrics, for gates.
+    """
+
+    tables: Sequence[Path]
+    junit: Path | None
+    baseline: Path | None
+
+    @property
+    def given(self) -> list[Path]:
+        """The files that are wanted."""
+        return [path for path in (*self.tables, self.junit, self.baseline) if path is not None]
+
+
 def _report(
     loaded: LoadedBatch,
     groups: Sequence[Group],
     found: Sequence[GateVerdict],
-    output: Sequence[Path],
-    junit: Path | None,
-    write_baseline: Path | None,
+    files: ReportFiles,
     as_json: bool,
 ) -> None:
+    """Prints the results, and writes them to files."""
     from nnkit.cli.batch_table import batch_table, say_best
+    from nnkit.experiments.reports import as_data, chosen_metrics
+
+    _write_reports(loaded, groups, found, files)
+    if as_json:
+        print_json(as_data(groups, found))
+        return
+    metrics = chosen_metrics(groups)
+    print(table(*batch_table(groups, metrics)), flush=True)
+    say_best(groups, metrics)
+    for path in files.given:
+        say(f"wrote {path}")
+
+
+def _write_reports(
+    loaded: LoadedBatch,
+    groups: Sequence[Group],
+    found: Sequence[GateVerdict],
+    files: ReportFiles,
+) -> None:
+    """Writes the results to files, and to the summary of a job of GitHub Actions."""
+    from nnkit.cli.batch_table import batch_table
     from nnkit.experiments.baselines import baseline_of
     from nnkit.experiments.reports import (
         as_csv,
@@ -183,30 +223,20 @@ def _report(
     from nnkit.text import as_json as text_of
 
     metrics = chosen_metrics(groups)
-    headings, cells = batch_table(groups, metrics)
-    data = as_data(groups, found)
-    markdown = _markdown(loaded, as_markdown(headings, cells), found)
+    markdown = _markdown(loaded, as_markdown(*batch_table(groups, metrics)), found)
     writers: Mapping[str, Callable[[], str]] = {
         ".csv": lambda: as_csv(rows_of(groups, metrics)),
-        ".json": lambda: text_of(data, indent=2) + "\n",
+        ".json": lambda: text_of(as_data(groups, found), indent=2) + "\n",
         ".md": lambda: markdown,
     }
-    for path in output:
+    for path in files.tables:
         write_output(path, writers[path.suffix]())
-    if junit is not None:
-        write_output(junit, as_junit(loaded.path.stem, groups, found))
-    if write_baseline is not None:
-        write_output(write_baseline, text_of(baseline_of(groups), indent=2) + "\n")
+    if files.junit is not None:
+        write_output(files.junit, as_junit(loaded.path.stem, groups, found))
+    if files.baseline is not None:
+        write_output(files.baseline, text_of(baseline_of(groups), indent=2) + "\n")
     if summary := os.environ.get(SUMMARY):
         append(Path(summary), markdown)
-    if as_json:
-        print_json(data)
-        return
-    print(table(headings, cells), flush=True)
-    say_best(groups, metrics)
-    for written in (*output, junit, write_baseline):
-        if written is not None:
-            say(f"wrote {written}")
 
 
 def _markdown(loaded: LoadedBatch, text: str, found: Sequence[GateVerdict]) -> str:

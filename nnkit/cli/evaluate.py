@@ -76,6 +76,8 @@ def evaluate(
         print_json({"checkpoint": str(path), **report.record(), **other, "gates": gates})
     else:
         _render(path, report, data)
+        if model.config.data.target.scales:
+            say("loss is that of the scaled targets, as in training; the other metrics are not")
         say_wrapped(*report.warnings)
     if predictions is not None:
         say(f"wrote {predictions}: {report.prediction_count:,} predictions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +16,16 @@ def group(about: str) -> typer.Typer:
     return typer.Typer(no_args_is_help=True, help=about, rich_markup_mode=None)
 
 
-def argument(metavar: str) -> Any:
+def argument(metavar: str, **settings: Any) -> Any:
     """Creates an argument that is explained in the command's docstring.
 
     It is hidden from the list of arguments, which shows Python types; the usage line shows it.
+
+    Args:
+        metavar: what stands for it.
+        **settings: further settings of `typer.Argument`.
     """
-    return typer.Argument(metavar=metavar, hidden=True, show_default=False)
+    return typer.Argument(metavar=metavar, hidden=True, show_default=False, **settings)
 
 
 def option(flags: str, metavar: str, about: str, **settings: Any) -> Any:
@@ -67,11 +72,31 @@ def _several(flag: str, metavar: str, what: str) -> Any:
     return option(flag, metavar, f"{what} (repeatable).")
 
 
+def run_names(incomplete: str) -> list[str]:
+    """The names of runs, with and without hash, for completion by the shell.
+
+    Args:
+        incomplete: what is typed so far. Where no run begins with it, the shell completes files.
+    """
+    folder = Path(os.environ.get("NNKIT_RUNS", "runs"))
+    try:
+        runs = [path.name for path in folder.iterdir() if (path / "config.yaml").is_file()]
+    except OSError:
+        return []
+    names = sorted({*runs, *(name.rpartition("-")[0] for name in runs)})
+    return [name for name in names if name and name.startswith(incomplete)]
+
+
 ConfigArgument = Annotated[Path, argument("CONFIG")]
-CheckpointArgument = Annotated[str, argument("CHECKPOINT")]
+CheckpointArgument = Annotated[str, argument("CHECKPOINT", autocompletion=run_names)]
 CheckpointOption = Annotated[
     str | None,
-    option("--checkpoint -c", "CHECKPOINT", "A checkpoint file, a run's folder, or a run's name."),
+    option(
+        "--checkpoint -c",
+        "CHECKPOINT",
+        "A checkpoint file, a run's folder, or a run's name.",
+        autocompletion=run_names,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

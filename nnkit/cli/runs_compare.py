@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnkit.cli.checkpoints import chosen_run
-from nnkit.cli.options import JsonOption, PictureOption, RunsOption, argument
+from nnkit.cli.options import JsonOption, PictureOption, RunsOption, argument, run_names
 from nnkit.cli.output import (
     print_json,
     result_width,
@@ -34,7 +34,7 @@ LAYOUTS = (
 
 
 def compare(
-    names: Annotated[list[str], argument("RUN")],
+    names: Annotated[list[str], argument("RUN", autocompletion=run_names)],
     metric: Annotated[
         str | None,
         typer.Option(

@@ -62,6 +62,8 @@ class Split(Spec):
 def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Samples]:
     """Splits a data set into `train` and, if they are not empty, `validation` and `test`.
 
+    The sets are in this order.
+
     A source's own validation or test set is used as it is. The ordering of the samples draws the
     other sets. Samples in memory are stratified: each set contains
     the classes in the same proportions.
@@ -72,8 +74,8 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     """
     samples = dataset.samples
     if split.folds is not None:
-        return _split_fold(
-            dataset, split, split.folds, split.seed if split.seed is not None else seed
+        return _in_order(
+            _split_fold(dataset, split, split.folds, split.seed if split.seed is not None else seed)
         )
     if dataset.test is not None and split.test:
         raise SettingError(
@@ -106,8 +108,12 @@ def split_dataset(dataset: Dataset, split: Split, seed: int) -> dict[str, Sample
     if dataset.test is not None and split.test is None:
         sets["test"] = dataset.test
     # Without held-out samples, a memory-mapped file stays memory-mapped.
-    sets["train"] = sets.pop("train", samples)
-    return sets
+    sets.setdefault("train", samples)
+    return _in_order(sets)
+
+
+def _in_order(sets: Mapping[str, Samples]) -> dict[str, Samples]:
+    return {name: sets[name] for name in ("train", "validation", "test") if name in sets}
 
 
 def _divide(

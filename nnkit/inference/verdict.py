@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import log
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.loss import ClassLoss
+from nnkit.nn.losses.cross_entropy import CrossEntropy
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
@@ -19,6 +21,7 @@ from nnkit.task.prepared_set import PreparedSet, pass_of
 from nnkit.task.targets import Targets
 from nnkit.task.task import Task
 
+TOO_CERTAIN = 10  # times the cross-entropy of equal probabilities
 COMPARED: dict[TargetKind, str] = {
     "classes": "accuracy",
     "labels": "accuracy",
@@ -37,7 +40,8 @@ def constant_prediction_warning(
 ) -> str | None:
     """A warning that a network is no better than a constant prediction; None if it is better.
 
-    Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
+    Of a forecast, it also says that it is worse than repeating the last value; of a classifier with
+    cross-entropy, that it is certain where it is wrong. Nothing is said
     about autoencoders and networks with a decoder, nor if class weights or a decision threshold
     ask for more than accuracy.
 
@@ -62,7 +66,9 @@ def constant_prediction_warning(
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
     if reached > least or reached == 1 or (kind == "numbers" and reached == least):
-        return _worse_than_last_value(task, data, split, figures)
+        return _worse_than_last_value(task, data, split, figures) or _wrongly_certain(
+            task, split, figures
+        )
     remedy = ""
     if kind == "numbers" and not config.data.target.scales:
         remedy = "; try data.target: standardize"
@@ -99,6 +105,19 @@ def _worse_than_last_value(
     return (
         f"the network is worse than repeating the last value: {split}.r2 is {reached:.4g} instead "
         f"of {naive:.4g}"
+    )
+
+
+def _wrongly_certain(task: Task, split: str, figures: Mapping[str, float]) -> str | None:
+    """Says that a cross-entropy is far above that of equal probabilities; None if it is not."""
+    if task.target_kind != "classes" or not isinstance(task.config.loss, CrossEntropy):
+        return None
+    loss, equal = figures.get("loss", 0.0), log(len(task.classes or ()))
+    if not loss > TOO_CERTAIN * equal:
+        return None
+    return (
+        f"the network is certain where it is wrong: {split}.loss is {loss:.4g}, but {equal:.4g} if "
+        "all classes are given the same probability; try a smaller optimizer.lr"
     )
 
 

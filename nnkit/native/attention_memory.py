@@ -41,7 +41,7 @@ class AttentionMemory:
     def scratch_numbers(self, positions: int) -> int:
         """The numbers that each thread needs for targets of so many positions."""
         row, key_row = padded(self.channels), padded(self.states)
-        return positions * (row + key_row) + self.positions * row
+        return positions * (row + 2 * key_row) + self.positions * row
 
 
 class Feeding(NamedTuple):

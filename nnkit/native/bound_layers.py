@@ -11,6 +11,9 @@ from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.layer_buffers import Allocator, LayerBuffers
 from nnkit.native.program_layer import Frame, ProgramLayer
 
+# The least samples, and the most inputs, for which `source/dense_packed.h` may pack weights first.
+WORTH_PACKING, FEW_INPUTS = 128, 256
+
 
 def bound_layers(
     layers: Sequence[ProgramLayer],
@@ -31,7 +34,7 @@ def bound_layers(
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
-    packed = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
+    packs = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None
@@ -40,6 +43,7 @@ def bound_layers(
         before = None
         if layer.is_input and i > 0:
             before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
+        packed = packs and (samples >= WORTH_PACKING or layer.inputs <= FEW_INPUTS)
         found.append(
             LayerBuffers(
                 layer, samples, buffers, dtype, training, frames[i], gradient_frame, before, packed

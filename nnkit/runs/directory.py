@@ -144,9 +144,16 @@ class RunDirectory:
 
         Raises:
             LockedError: another process is training in it.
+            UsageError: it cannot be made.
         """
         for attempt in range(LISTING_ATTEMPTS):
-            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                why = error.strerror or error
+                raise UsageError(
+                    f"{error.filename or self.path}: {why}; choose another folder with --runs"
+                ) from None
             with self.lock.open("wb") as file:
                 if try_lock(file) and _is_file(file, self.lock):
                     yield

@@ -152,7 +152,7 @@ def mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
             continue
         others = no_dates(words)
         few = len(others) <= min(MOST_EXCEPTIONS, (1 - MOSTLY) * len(words))
-        if not others or not few or not words_elsewhere(table, i).isdisjoint(others):
+        if not others or not few or not table.words_elsewhere(i).isdisjoint(others):
             continue
         line = table.lines.of(table.first(i, words.index(others[0])))
         reason = (
@@ -163,13 +163,3 @@ def mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
             chosen.add("also_missing", word, reason)
         found = True
     return found
-
-
-def words_elsewhere(table: ParsedTable, index: int) -> set[str]:
-    """The words of the columns of words, but for one column."""
-    return {
-        word
-        for i, column in table.columns.items()
-        if i != index and not column.numbers
-        for word in column.words
-    }

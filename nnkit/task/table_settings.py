@@ -31,7 +31,6 @@ from nnkit.task.table_format import (
     choose_format,
     mark_missing,
     mark_no_dates,
-    words_elsewhere,
 )
 from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
 from nnkit.task.table_options import TableOptions
@@ -298,7 +297,7 @@ def _exceptions_are_missing(
     """Lists texts between numbers as missing values, or leaves out the column or the rows."""
     texts = [odd.text for odd in profile.odd]
     reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
-    elsewhere = words_elsewhere(table, table.index(profile.name))
+    elsewhere = table.words_elsewhere(table.index(profile.name))
     if len(texts) > MOST_EXCEPTIONS or profile.odd_cells > profile.numbers:
         chosen.add("ignore", profile.name, reason)
     elif elsewhere.isdisjoint(texts):

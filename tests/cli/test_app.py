@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from nnkit.cli.app import app
 from nnkit.native.library import kernels
@@ -151,13 +152,13 @@ def test_wrong_usage_is_exit_2(program: Program, arguments: list[str]) -> None:
     assert answer.err
 
 
-def test_a_system_error_names_the_file(program: Program, tmp_path: Path) -> None:
+def test_a_system_error_names_the_file_and_another_place(program: Program, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where a folder should be")
     answer = program("train", IRIS, *SHORT, "--runs", "taken/runs")
-    assert answer.code == 1
+    assert answer.code == 2
     (line,) = answer.errors
-    assert "taken" in line
-    assert "Not a directory" in line
+    assert line.startswith("taken/runs")
+    assert line.endswith("Not a directory; choose another folder with --runs")
 
 
 @pytest.mark.slow
@@ -227,3 +228,28 @@ def test_every_help_page_is_clean(
     assert not [line for line in lines[1:] if line.endswith("...")]
     types_or_escapes = re.search(r"<[a-z]|BOOLEAN|INTEGER|FLOAT|TEXT|list\[|\\", answer.out)
     assert types_or_escapes is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("nnkit tra", "train trace"),
+        ("nnkit train --re", "--resume --restart"),
+        ("nnkit eval ", "digits digits-1a2b3c4d iris-mlp iris-mlp-1a2b3c4d"),
+        ("nnkit predict -c iris", "iris-mlp iris-mlp-1a2b3c4d"),
+        ("nnkit runs compare d", "digits digits-1a2b3c4d"),
+        ("nnkit eval ./", ""),  # the shell completes files
+    ],
+)
+def test_completion_in_bash(
+    typed: str, completed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("iris-mlp-1a2b3c4d", "digits-1a2b3c4d"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.yaml").touch()
+    (tmp_path / "runs" / "tune").mkdir()
+    monkeypatch.chdir(tmp_path)
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
+    env = words | {"_NNKIT_COMPLETE": "complete_bash"}
+    found = CliRunner().invoke(app, env=env, prog_name="nnkit")
+    assert found.output.split() == completed.split()

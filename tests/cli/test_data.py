@@ -39,11 +39,11 @@ def test_check_counts_every_class_in_every_set(program: Program) -> None:
     assert (answer.code, answer.err) == (0, "")
     assert "target     'species', 3 classes" in answer.out
     assert [line.split() for line in answer.out.splitlines()[-5:]] == [
-        ["class", "validation", "test", "train"],
-        ["setosa", "8", "10", "32"],
-        ["versicolor", "7", "10", "33"],
-        ["virginica", "7", "10", "33"],
-        ["all", "22", "30", "98"],
+        ["class", "train", "validation", "test"],
+        ["setosa", "32", "8", "10"],
+        ["versicolor", "33", "7", "10"],
+        ["virginica", "33", "7", "10"],
+        ["all", "98", "22", "30"],
     ]
 
 

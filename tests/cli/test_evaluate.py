@@ -49,7 +49,7 @@ def test_another_set(program: Program, trained: Path, split: str, samples: int) 
 def test_a_set_that_is_not(program: Program, trained: Path) -> None:
     answer = program("eval", trained, "--split", "tset")
     assert (answer.code, answer.out) == (2, "")
-    assert answer.errors == ["there is no tset set; available: validation, test, train"]
+    assert answer.errors == ["there is no tset set; available: train, validation, test"]
 
 
 def test_a_checkpoint_that_is_not(program: Program, trained: Path) -> None:
@@ -103,14 +103,20 @@ def test_shows_figures_classes_and_confusions(program: Program, trained: Path) -
     assert rows == found["confusion"]
 
 
-def test_numbers_are_judged_by_their_own_figures(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scaling", ["none", "standardize"])
+def test_numbers_are_judged_by_their_own_figures(
+    program: Program, tmp_path: Path, scaling: str
+) -> None:
     table = f"{{kind: csv, path: {TABLES / 'diabetes.csv'}, task: regression}}"
     layers = "architecture.layers=[dense: 4, dense: 1]"
     run = program(
         *("train", IRIS, "--set", f"data.source={table}", "--set", layers, "--set", "expect={}"),
         *("--set", "loss=squared_error", "--set", "training={epochs: 1}", "--json"),
+        *("--set", f"data.target={scaling}"),
     ).json["run"]
-    names = [line.split()[0] for line in program("eval", run).out.splitlines()]
+    answer = program("eval", run)
+    assert ("loss is that of the scaled targets" in answer.err) is (scaling != "none")
+    names = [line.split()[0] for line in answer.out.splitlines()]
     wanted = ["loss", "mae", "rmse", "r2", "explained_variance"]
     assert names == ["checkpoint", "samples", *wanted]
     assert list(program("eval", run, "--json").json["metrics"]) == wanted[1:]

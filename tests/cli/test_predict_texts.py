@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nnkit.cli.text_options import TextOptions
+from nnkit.errors import UsageError
 from tests.cli.program import Program
 from tests.inference.text_models import model_of, run_of, sentences
 
@@ -162,6 +164,13 @@ def test_options_of_texts_are_for_models_of_texts(program: Program, trained: Pat
     assert answer.code == 2
     assert "--text is for models of texts" in answer.err
     assert "give either files" in program("predict", "-c", trained).err
+
+
+@pytest.mark.parametrize("options", [TextOptions(seed=0), TextOptions(temperature=0.0)], ids=str)
+def test_an_option_that_is_0_is_given(options: TextOptions) -> None:
+    with pytest.raises(UsageError, match="is for models of texts"):
+        options.refuse()
+    TextOptions().refuse()
 
 
 @pytest.mark.slow

@@ -139,7 +139,7 @@ def test_what_does_not_exist_is_named_with_what_does(run: nnkit.Run) -> None:
 
 def test_a_set_that_was_not_held_out_is_refused(tmp_path: Path) -> None:
     trained = nnkit.train(iris(data={"split": {"test": 0}}), runs=tmp_path).load()
-    with pytest.raises(UsageError, match="no test set; available: validation, train"):
+    with pytest.raises(UsageError, match="no test set; available: train, validation"):
         trained.evaluate()
 
 

@@ -58,6 +58,16 @@ def test_regression_is_compared_with_the_training_mean() -> None:
     assert "data.target" not in scaled
 
 
+def test_a_classifier_that_is_certain_where_it_is_wrong() -> None:
+    equal = np.log(3)
+    told = verdict(load_task(iris()), accuracy=0.8, loss=10.1 * equal)
+    assert told == (
+        f"the network is certain where it is wrong: test.loss is {10.1 * equal:.4g}, but 1.099 if "
+        "all classes are given the same probability; try a smaller optimizer.lr"
+    )
+    assert verdict(load_task(iris()), accuracy=0.8, loss=9.9 * equal) is None
+
+
 def test_a_forecast_is_compared_with_the_last_value(tmp_path: Path) -> None:
     values = np.cumsum(np.random.default_rng(0).normal(0.5, 1, 80))
     rows = "\n".join(f"{value},{-value}" for value in values)

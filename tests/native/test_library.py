@@ -12,7 +12,7 @@ import pytest
 
 from nnkit.errors import UsageError
 from nnkit.native import library as loader
-from nnkit.native.library import SETTING, LibraryError, kernels, load
+from nnkit.native.library import SETTING, LibraryError, kernels, load, usable_kernels
 from nnkit.native.platforms import library_path, sources_digest
 from tests.cli.program import plain_environment
 from tests.training.configs import TABLES
@@ -45,6 +45,20 @@ def test_the_setting_chooses_the_kernels(monkeypatch: pytest.MonkeyPatch) -> Non
         assert chosen is not None
         assert chosen.variant == name
     assert fresh(monkeypatch, "0") is None
+
+
+def expected_kernels() -> list[str]:
+    """The kernels for what Linux says of the processor."""
+    found = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
+    wanted = {"avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+    return ["base", *(name for name, flags in wanted.items() if flags <= found)]
+
+
+if sys.platform == "linux":
+
+    @pytest.mark.native
+    def test_the_library_finds_out_what_the_processor_has() -> None:
+        assert usable_kernels(load(library_path())) == expected_kernels()
 
 
 @pytest.mark.native
@@ -84,7 +98,10 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "cut in the middle": (cut(0.5), "incomplete"),
     "cut at the end": (lambda content: content[:-1], "incomplete"),
     "text": (lambda content: b"not a library\n" * 100, "invalid ELF header"),
-    "another processor": (lambda content: content[:18] + b"\xb7\0" + content[20:], "cannot open"),
+    "another processor": (  # RISC-V
+        lambda content: content[:18] + b"\xf3\0" + content[20:],
+        "cannot open",
+    ),
     "a symbol is missing": (
         lambda content: content.replace(b"nnkit_sources_digest", b"nnkit_sources_absent"),
         "undefined symbol",

@@ -86,10 +86,37 @@ def test_a_bad_trial_is_soon_repeated(functions: ctypes.CDLL) -> None:
         return found
 
     assert alone() <= one
-    spent(functions, pace, 1, one, held_up)
+    spent(functions, pace, 2, one, held_up)
     assert 0 < alone() <= 0.02
-    spent(functions, pace, 1, one, held_up)  # the first trial too
-    assert alone() <= 0.2
+    spent(functions, pace, 2, one, held_up)  # the first trial too
+    assert 0 < alone() <= 0.25
+
+
+def test_what_it_takes_to_wake_threads_is_no_reason_for_one(functions: ctypes.CDLL) -> None:
+    """Passes of 30 µs, of which each by all threads after one by a single thread takes 100 µs."""
+    pace = PaceStructure()
+    passes: list[int] = []
+    for _ in range(2000):
+        threads = functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS))
+        is_asleep = not passes or passes[-1] == 1
+        took = 30 if threads == 1 else 100 if is_asleep else 17
+        functions.note_spell(
+            byref(pace),
+            ctypes.c_int64(threads),
+            ctypes.c_int64(1),
+            ctypes.c_double(took * MICROSECOND),
+        )
+        passes.append(threads)
+    assert passes.count(1) <= 4
+
+
+def test_one_spell_that_is_held_up_changes_nothing(functions: ctypes.CDLL) -> None:
+    pace = PaceStructure()
+    spent(functions, pace, 20_000, 30 * MICROSECOND, 17 * MICROSECOND)
+    spell = ctypes.c_int64(THREADS), ctypes.c_int64(1), ctypes.c_double(1)
+    pace.until_trial = 1
+    functions.note_spell(byref(pace), *spell)
+    assert functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS)) == THREADS
 
 
 def test_one_thread_is_never_more(functions: ctypes.CDLL) -> None:

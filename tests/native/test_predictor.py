@@ -48,7 +48,7 @@ def model(request: pytest.FixtureRequest) -> Model:
     return model_for(*request.param)
 
 
-@pytest.mark.parametrize("samples", [1, 2, 33, 127, 128, 301])
+@pytest.mark.parametrize("samples", [1, 2, 33, 127, 128, 258, 301])
 def test_outputs_are_those_of_a_batch(model: Model, samples: int) -> None:
     X = generator(0, "X").standard_normal((samples, *model.input_shape)).astype(model.dtype)
     for threads in (1, 3):

@@ -155,6 +155,15 @@ class ParsedTable:
         assert codes is not None
         return int(np.argmax(np.asarray(codes) == code))
 
+    def words_elsewhere(self, index: int) -> set[str]:
+        """The words of the columns without numbers, but for one column."""
+        return {
+            word
+            for i, column in self.columns.items()
+            if i != index and not column.numbers
+            for word in column.words
+        }
+
 
 def column_index(path: Path, names: Sequence[str], column: str | int, question: str = "") -> int:
     """The index of a column given by name or index.

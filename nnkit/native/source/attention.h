@@ -126,22 +126,42 @@ SINGLE void attend_back(
     multiply(length, de, 1, 0, of_source(m, m->keys, n, m->states), row, ds, 0, 1, m->states, 1);
 }
 
-/* dE/dk and dE/dh of a sequence's source, from the rows of [c; s] and their gradients.
+/* The places in a thread's scratch memory of arrays (steps or source, padded numbers) of a sequence. */
+struct sequence_rows {
+    real *C, *S, *dS, *dH; /* c or dE/dc, s, dE/ds, dE/dh */
+};
+
+INLINE struct sequence_rows scratch_rows(
+    const struct pass *pass, const struct memory *m, const struct member *me) {
+    const struct program *p = pass->program;
+    int64_t row = padded(m->channels), key_row = padded(m->states);
+    real *C = (real *)p->scratch + me->index * p->scratch_size, *S = C + m->positions * row;
+    return (struct sequence_rows){
+        C, S, S + m->positions * key_row, S + 2 * m->positions * key_row};
+}
+
+/* Copies [c; s] of a sequence, or its gradients, from the n-th rows of all steps. */
+SINGLE void divide_joined(
+    const struct pass *pass, const struct memory *m, int64_t n, int64_t steps, const real *joined,
+    real *C, real *S) {
+    int64_t row = padded(m->channels), key_row = padded(m->states);
+    for (int64_t t = 0; t < steps; t++) {
+        const real *from =
+            joined + (start_of_step(pass, t) + n) * padded(m->channels + m->states);
+        if (C) memcpy(C + t * row, from, m->channels * sizeof *C);
+        memcpy(S + t * key_row, from + m->channels, m->states * sizeof *S);
+    }
+}
+
+/* dE/dk and dE/dh of a sequence's source, from s and dE/dc.
  *
  *     dk_j = Σ_t de_tj s_t    dh_j = W_aᵀ dk_j + Σ_t a_tj dc_t
  */
 SINGLE void source_gradients(
-    const struct pass *pass, const struct memory *m, int64_t n, const real *joined,
-    const real *d_joined, real *scratch) {
+    const struct pass *pass, const struct memory *m, int64_t n, struct sequence_rows at) {
     int64_t steps = length_of_row(pass, n), length = m->lengths[n], channels = m->channels;
-    int64_t row = padded(channels), key_row = padded(m->states), width = padded(channels + m->states);
-    real *dC = scratch, *S = dC + m->positions * row, *dH = S + m->positions * key_row;
-    real *dK = of_source(m, m->d_keys, n, m->states);
-    for (int64_t t = 0; t < steps; t++) {
-        int64_t at = (start_of_step(pass, t) + n) * width;
-        memcpy(dC + t * row, d_joined + at, channels * sizeof *dC);
-        memcpy(S + t * key_row, joined + at + channels, m->states * sizeof *S);
-    }
+    int64_t row = padded(channels), key_row = padded(m->states);
+    real *dC = at.C, *S = at.S, *dH = at.dH, *dK = of_source(m, m->d_keys, n, m->states);
     memset(dK, 0, m->source * key_row * sizeof *dK);
     int64_t to_next = padded(m->source);
     multiply(

@@ -71,6 +71,8 @@ static __attribute__((noinline)) void panel_forward(
     }
 }
 
+enum { FEW_SAMPLES = 4, FEW_INPUTS = REAL_BITS == 32 ? 16 * LANES : 0 }; /* float64 is kept small */
+
 /* The same sums for few inputs, where those of a tile's lanes stay in registers: four samples × a
  * vector of units. */
 struct four {
@@ -108,8 +110,6 @@ INLINE struct four added(struct four x, struct four y) {
 #else
 #define SUM_OF_LANES LANE_SUM_16(0)
 #endif
-
-enum { FEW_INPUTS = 16 * LANES, FEW_SAMPLES = 4 };
 
 /* Z for one vector of units of a panel of that width; the last samples may be computed twice. */
 static __attribute__((noinline)) void few_inputs_forward(

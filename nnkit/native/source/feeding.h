@@ -86,10 +86,14 @@ SINGLE void feed_back(
 /* The gradients of the sources of rows `first` to `end`, after all steps. */
 static void end_feeding(
     const struct pass *pass, const struct layer *l, int64_t first, int64_t end, struct member *me) {
-    const struct program *p = pass->program;
-    real *scratch = (real *)p->scratch + me->index * p->scratch_size;
-    for (int64_t n = first; n < end; n++)
-        source_gradients(pass, l->memory, n, l->feeding->joined, l->feeding->d_joined, scratch);
+    const struct memory *m = l->memory;
+    struct sequence_rows at = scratch_rows(pass, m, me);
+    for (int64_t n = first; n < end; n++) {
+        int64_t steps = length_of_row(pass, n);
+        divide_joined(pass, m, n, steps, l->feeding->joined, 0, at.S);
+        divide_joined(pass, m, n, steps, l->feeding->d_joined, at.C, at.dS);
+        source_gradients(pass, m, n, at);
+    }
 }
 
 /* The gradients of W_c, b_c and W_a. */

@@ -83,14 +83,8 @@ class CompiledRecurrent(Layer):
         if self.is_observed:
             return self.in_numpy.forward(X, now)
         steps = self.full if now.lengths is None else Steps(self.length, self.samples, now.lengths)
-        steps.to_rows(X, self.sweep.inputs)
-        self.run(steps, now)
-        steps.to_positions(self.sweep.outputs, self.Y)
-        return self.Y
-
-    def run(self, steps: Steps, now: Pass) -> None:
-        """Computes the sweep's outputs from its inputs, and the last states."""
         self.steps = steps
+        steps.to_rows(X, self.sweep.inputs)
         self.sweep.set_steps(None if steps.order is None else steps.starts, steps.order)
         given = None if now.states is None else now.states.first.get(self.name)
         self.is_given = given is not None
@@ -98,23 +92,21 @@ class CompiledRecurrent(Layer):
         self.sweep.forward()
         if now.states is not None:
             now.states.last[self.name] = self.states.last()
+        steps.to_positions(self.sweep.outputs, self.Y)
+        return self.Y
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
         if self.is_observed:
             return self.in_numpy.backward(dY, now)
         self.steps.to_rows(dY, self.sweep.d_outputs)
-        self.run_back(now)
-        if self.dX is not None:
-            self.steps.to_positions(self.sweep.d_inputs, self.dX)
-        return self.dX
-
-    def run_back(self, now: Pass) -> None:
-        """Computes the gradients of the parameters, the inputs of the sweep and the states."""
         self.states.end(None if now.states is None else now.states.d_last.get(self.name))
         self.sweep.backward()
         if self.is_given and now.states is not None:
             now.states.d_first[self.name] = self.states.d_first()
         self._write_trained()
+        if self.dX is not None:
+            self.steps.to_positions(self.sweep.d_inputs, self.dX)
+        return self.dX
 
     def _write_trained(self) -> None:
         """Writes the gradients of the trained states, which are 0 where they were not used."""

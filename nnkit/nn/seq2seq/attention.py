@@ -241,13 +241,6 @@ class BoundAttention(Layer):
             self.joined[...] = 0
             self.Y[...] = 0
 
-    def source_lengths(self) -> Array:
-        """The length of the source of each column, (N,)."""
-        samples, positions, _ = self.V.shape
-        if self.padding is None:
-            return np.full(samples, positions)
-        return positions - np.count_nonzero(self.padding, axis=1)
-
     def attend(self, S: Array, at: slice) -> Array:
         """The outputs (q, n, units) of the first n columns at q positions.
 
