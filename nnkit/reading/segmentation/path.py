@@ -30,7 +30,7 @@ UNLIKELY = 0.003  # probability of being whole below which joined pieces are not
 NARROW = 0.8  # width below which touching digits are rare, relative to the digits' height
 # Widths of pieces, relative to that height, each with the probability of being whole above which a
 # piece that is narrower is not cut
-SURE = ((NARROW, 0.9), (1.0, 0.9999), (WIDEST, 0.99999))
+SURE = ((NARROW, 0.9), (WIDEST, 0.99999))
 SMALL = 0.4  # relative height below which a piece may be left out …
 LEFT_OUT = -1.5  # … with this score
 VERIFIER_ERRORS = 0.01  # assumed error rate of the verifier, which limits a candidate's score …
