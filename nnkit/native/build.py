@@ -21,6 +21,7 @@ from pathlib import Path
 from nnkit.native.platforms import (
     FLAGS,
     FOLDER,
+    INSTRUCTION_SETS,
     PRECISIONS,
     SOURCE,
     BuildError,
@@ -106,18 +107,21 @@ def target_of(command: Sequence[str]) -> tuple[str, str]:
     """The processor and the system that a compiler compiles for, as Python names them.
 
     Raises:
-        BuildError: the compiler does not run.
+        BuildError: the compiler does not run, or there are no kernels for its processor.
     """
-    triple = _run([*command, "-dumpmachine"]).strip()  # such as x86_64-linux-gnu
-    machine, _, rest = triple.partition("-")
-    names = {"windows": "win32", "mingw": "win32", "darwin": "darwin", "macos": "darwin"}
-    return machine, next((system for name, system in names.items() if name in rest), "linux")
+    predefined = _run([*command, "-E", "-dM", "-x", "c", "-"]).split()
+    machines = [name for name in INSTRUCTION_SETS if f"__{name}__" in predefined]
+    if not machines:
+        raise BuildError("there are no compiled kernels for the processor of the compiler")
+    systems = {"_WIN32": "win32", "__APPLE__": "darwin"}
+    return machines[0], next((systems[name] for name in systems if name in predefined), "linux")
 
 
 def _run(command: Sequence[str]) -> str:
-    """Runs a command and returns what it prints."""
+    """Runs a command without input, and returns what it prints."""
+    nothing = subprocess.DEVNULL
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, stdin=nothing, capture_output=True, text=True, check=False)
     except OSError as error:
         raise BuildError(f"{command[0]}: {error.strerror}") from None
     if done.returncode:

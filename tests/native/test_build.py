@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnkit.native.build import COMPILERS, build, target_of
+from nnkit.native.build import COMPILERS, build, find_compiler, target_of
 from nnkit.native.library import load, usable_kernels
 from nnkit.native.platforms import (
     INSTRUCTION_SETS,
@@ -51,24 +51,34 @@ def test_a_missing_compiler_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
         build(tmp_path)
 
 
+def compiler_that_defines(*names: str) -> list[str]:
+    return ["sh", "-c", "".join(f"echo '#define {name} 1'; " for name in names)]
+
+
 @pytest.mark.parametrize(
-    ("triple", "target"),
+    ("names", "target"),
     [
-        ("x86_64-linux-gnu", ("x86_64", "linux")),
-        ("aarch64-unknown-linux-musl", ("aarch64", "linux")),
-        ("arm64-apple-darwin23.1.0", ("arm64", "darwin")),
-        ("x86_64-unknown-macos", ("x86_64", "darwin")),
-        ("x86_64-w64-mingw32", ("x86_64", "win32")),
-        ("x86_64-unknown-windows-gnu", ("x86_64", "win32")),
+        (("__linux__", "__x86_64__"), ("x86_64", "linux")),
+        (("__APPLE__", "__aarch64__"), ("aarch64", "darwin")),
+        (("__x86_64__", "_WIN32"), ("x86_64", "win32")),
     ],
 )
-def test_the_compiler_decides_what_it_compiles_for(triple: str, target: tuple[str, str]) -> None:
-    assert target_of(["sh", "-c", f"echo {triple}"]) == target
+def test_the_compiler_decides_what_it_compiles_for(
+    names: tuple[str, ...], target: tuple[str, str]
+) -> None:
+    assert target_of(compiler_that_defines(*names)) == target
 
 
 def test_a_compiler_for_a_processor_without_kernels_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="no compiled kernels for i686"):
-        build(tmp_path, ["sh", "-c", "echo i686-linux-gnu"])
+    with pytest.raises(BuildError, match="no compiled kernels"):
+        build(tmp_path, compiler_that_defines("__linux__", "__i386__"))
+
+
+@pytest.mark.compiler
+def test_an_installed_compiler_compiles_for_this_machine() -> None:
+    machine, system = target_of(find_compiler())
+    assert instruction_sets(machine) == instruction_sets()
+    assert library_path(system=system) == library_path()
 
 
 @pytest.mark.parametrize("machine", ["AMD64", "x86_64", "arm64", "aarch64"])
