@@ -558,6 +558,8 @@ def some(annotation: Any) -> Any:
         return inner[0]
     if origin is tuple:
         return [some(part) for part in inner if part is not ...]
+    if origin is dict:
+        return {"a": some(inner[1])}
     if inner:
         return some(next(part for part in inner if part is not NoneType))
     if issubclass(annotation, Component):

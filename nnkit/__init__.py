@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         NnkitError,
         UsageError,
     )
-    from nnkit.inference.report import ClassReport, Report
+    from nnkit.inference.class_report import ClassReport
+    from nnkit.inference.report import Report
     from nnkit.inference.saving import load_checkpoint
     from nnkit.inference.set_metrics import SetMetrics
     from nnkit.inference.text_writer import TextWriter, WrittenText
@@ -123,7 +124,8 @@ _HOMES = {
     "nnkit.decoding.greedy": ["Greedy"],
     "nnkit.decoding.sampling": ["Sampling"],
     "nnkit.errors": [name for name in __all__ if name.endswith("Error")],
-    "nnkit.inference.report": ["ClassReport", "Report"],
+    "nnkit.inference.class_report": ["ClassReport"],
+    "nnkit.inference.report": ["Report"],
     "nnkit.inference.saving": ["load_checkpoint"],
     "nnkit.inference.set_metrics": ["SetMetrics"],
     "nnkit.inference.text_writer": ["TextWriter", "WrittenText"],

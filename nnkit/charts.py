@@ -320,7 +320,9 @@ def _draw(chart: Chart, axes: Axes) -> None:
         axes.axhline(0, color="0.75", linewidth=0.8)
     for curve, colour in zip(chart.curves, PICTURE_COLOURS, strict=False):
         if curve.style == "points":
-            axes.plot(curve.x, curve.y, ".", color=colour, alpha=0.35, label=curve.name, zorder=1)
+            # Points at the edges are whole; `y_range` contains all of them.
+            looks: dict[str, Any] = {"alpha": 0.5, "zorder": 1, "clip_on": False}
+            axes.plot(curve.x, curve.y, ".", color=colour, label=curve.name, **looks)
         else:
             line = LINES[curve.style]
             axes.plot(curve.x, curve.y, line, color=colour, linewidth=2, label=curve.name)

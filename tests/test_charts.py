@@ -153,6 +153,11 @@ class TestPictures:
         assert b"<svg" in first
         assert first == (tmp_path / "b.svg").read_bytes()
 
+    def test_points_at_the_edges_are_whole(self, tmp_path: Path) -> None:
+        x = np.arange(3.0)
+        write_picture(Chart("", "x", (Curve("y", x, x, "points"),)), tmp_path / "a.svg")
+        assert "<g clip-path" not in (tmp_path / "a.svg").read_text(encoding="utf-8")
+
     def test_no_other_kind(self) -> None:
         with pytest.raises(
             UsageError, match=r"a\.gif: the name of a picture must end in \.png or \.svg"

@@ -15,31 +15,29 @@ from nnkit.native.build import build
 from nnkit.native.platforms import BuildError
 
 COMPILER = [sys.executable, "-m", "ziglang", "cc", "-target"]
-# The machine and the system of each target, as Python names them.
-TARGETS = {
-    "x86_64-linux-gnu.2.17": ("x86_64", "linux"),
-    "x86_64-linux-musl": ("x86_64", "linux"),
-    "aarch64-linux-gnu.2.17": ("aarch64", "linux"),
-    "aarch64-linux-musl": ("aarch64", "linux"),
-    "x86_64-macos": ("x86_64", "darwin"),
-    "aarch64-macos": ("arm64", "darwin"),
-    "x86_64-windows-gnu": ("AMD64", "win32"),
-}
+TARGETS = (
+    "x86_64-linux-gnu.2.17",
+    "x86_64-linux-musl",
+    "aarch64-linux-gnu.2.17",
+    "aarch64-linux-musl",
+    "x86_64-macos",
+    "aarch64-macos",
+    "x86_64-windows-gnu",
+)
 
 
 def main() -> None:
     """Compiles for the named targets, or all, and prints the size of each library."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(TARGETS)}")
-    targets = parser.parse_args().targets or list(TARGETS)
+    targets = parser.parse_args().targets or TARGETS
     if unknown := set(targets) - set(TARGETS):
         parser.error(f"unknown target {', '.join(sorted(unknown))}; use {', '.join(TARGETS)}")
     failed = False
     for target in targets:
-        machine, system = TARGETS[target]
         with tempfile.TemporaryDirectory() as folder:
             try:
-                path = build(Path(folder), [*COMPILER, target], ["-Werror"], machine, system)
+                path = build(Path(folder), [*COMPILER, target], ["-Werror"])
                 print(f"{target}: {path.stat().st_size:,} bytes", flush=True)
             except BuildError as error:
                 print(f"{target}: {error}", flush=True)

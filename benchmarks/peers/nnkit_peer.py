@@ -116,7 +116,7 @@ class NnkitTraining(Training):
 
 
 class NnkitInference(Inference):
-    """Inference with the forward pass of a model, called for each batch."""
+    """Inference with the forward pass of a model, called for each batch as by a trained model."""
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)

@@ -14,7 +14,8 @@ from nnkit.cli.text_options import MethodsOption, decoding_methods
 from nnkit.cli.written_table import written_table
 
 if TYPE_CHECKING:
-    from nnkit.inference.report import ClassReport, LabelReport, Report
+    from nnkit.inference.class_report import ClassReport, LabelReport
+    from nnkit.inference.report import Report
 
 MOST_IN_A_MATRIX = 20  # classes; beyond that, only the most confused pairs are shown
 MOST_PAIRS = 10

@@ -81,6 +81,7 @@ def init(
         missing=tuple(missing or ()),
         decimal=None if decimal is None else decimal.value,
         units=tuple(unit or ()),
+        is_series=task is TaskKind.FORECAST,
         text_task=of_texts,
     )
     sets = {"validation": validation, "test": test}
@@ -104,7 +105,9 @@ def _tasks(
     """The task of rows, or that of texts, in an option."""
     if task in (TaskKind.CLASSIFICATION, TaskKind.REGRESSION):
         return cast("Literal['classification', 'regression']", task.value), None
-    return None, None if task is None else cast("TextTask", task.value)
+    if task in (None, TaskKind.FORECAST):
+        return None, None
+    return None, cast("TextTask", task.value)
 
 
 def _character(name: str | None) -> str | None:

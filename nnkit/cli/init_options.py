@@ -12,10 +12,11 @@ from nnkit.cli.options import option
 
 
 class TaskKind(StrEnum):
-    """Kinds of predictions: classes or numbers of a table's rows, or of texts."""
+    """Kinds of predictions: classes or numbers of a table's rows, a time series, or texts."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    FORECAST = "forecast"
     TRANSLATION = "translation"
     TAGGING = "tagging"
     TEXT_CLASSIFICATION = "text_classification"
@@ -62,9 +63,9 @@ TaskOption = Annotated[
     option(
         "--task",
         "TASK",
-        "classification or regression of rows; translation, tagging, "
-        "text_classification or text_regression of texts, or language_model (default: by the "
-        "data).",
+        "classification or regression of rows; forecast, of a time series with a row for each "
+        "time; translation, tagging, text_classification or text_regression of texts, or "
+        "language_model (default: by the data).",
     ),
 ]
 DelimiterOption = Annotated[

@@ -13,14 +13,15 @@ from nnkit.cli.output_files import check_no_input
 from nnkit.cli.predict_samples import predict_samples
 from nnkit.cli.predict_texts import predict_texts
 from nnkit.cli.prediction_inputs import (
+    check_is_data,
     each_file,
     networks_for,
 )
 from nnkit.cli.prediction_options import (
     AnnotateOption,
-    AnswersOption,
     PictureOptions,
     PredictionOutput,
+    PredictionsOption,
     ProbabilitiesOption,
     RejectOption,
     StagesOption,
@@ -56,7 +57,7 @@ def predict(
     runs: RunsOption = Path("runs"),
     probabilities: ProbabilitiesOption = False,
     as_json: JsonOption = False,
-    output: AnswersOption = None,
+    output: PredictionsOption = None,
     annotate: AnnotateOption = None,
     debug_dir: StagesOption = None,
     reject: RejectOption = None,
@@ -80,7 +81,7 @@ def predict(
 
     Without --checkpoint, pictures are read by the pretrained digit reader: any number of digits, of
     any size, dark on light or light on dark, in several lines. For tables, arrays and texts, the
-    most recent run that was trained on such data is used.
+    most recent run that was trained on such data is used; of tables, one whose columns are there.
 
     For texts there is exactly one line of output for each line of input; a blank line gives an
     empty line, and so does a line that cannot be read.
@@ -99,6 +100,8 @@ def predict(
     )
     with opened_inputs(paths) as opened:
         files = list(each_file(opened))
+        for file in files:
+            check_is_data(file.path)
         check_no_input([output, attention], [file.path for file in files])
         networks = networks_for(opened, checkpoint, runs, of_texts=bool(text))
         model = _only_text_model(networks)

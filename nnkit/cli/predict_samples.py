@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nnkit.cli.drawings import Drawings
 from nnkit.cli.prediction_inputs import PICTURES, check_exists, kind_of
 from nnkit.cli.prediction_options import PictureOptions, PredictionOutput
-from nnkit.cli.predictions import Answer, AnswerWriter, predicted, read_digits
+from nnkit.cli.prediction_writer import Prediction
+from nnkit.cli.predictions import SamplePredictionWriter, predicted, read_digits
 from nnkit.cli.standard_input import Input
 from nnkit.cli.streams import output_failure
 
@@ -45,23 +46,23 @@ def predict_samples(
     if reject is not None and not any(map(_can_read_digits, networks.values())):
         raise UsageError("--reject is for models that read digits")
     output.check_probabilities(networks.values())
-    writer = AnswerWriter(output.as_json, output.table)
+    writer = SamplePredictionWriter(output.as_json, output.table)
     least = REJECT if reject is None else reject
-    for answer in _answers(networks, files, least, drawings, output.probabilities):
-        writer.tell(answer)
+    for prediction in _predictions(networks, files, least, drawings, output.probabilities):
+        writer.tell(prediction)
         if output_failure() and not (output.table or of_pictures.annotate or of_pictures.debug_dir):
             break  # the reader has gone, and no other output was requested
     writer.finish()
     return not writer.failed
 
 
-def _answers(
+def _predictions(
     networks: Mapping[str, TrainedModel],
     files: Sequence[Input],
     reject: float,
     drawings: Drawings,
     probabilities: bool,
-) -> Iterator[Answer]:
+) -> Iterator[Prediction]:
     """Yields a prediction for each picture or row, or an error for each unusable one."""
     from nnkit.errors import DataError
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from nnkit.cli.lines import TextLine, lines_of_file, lines_of_options, texts_of_table
 from nnkit.cli.output import say
+from nnkit.cli.predicted_lines import TextPredictionWriter, predicted_lines, say_about_lines
 from nnkit.cli.prediction_options import PredictionOutput
-from nnkit.cli.predictions import Answer
+from nnkit.cli.prediction_writer import Prediction
 from nnkit.cli.standard_input import Input
 from nnkit.cli.streams import output_failure
-from nnkit.cli.text_answers import TextAnswerWriter, predicted_lines, say_about_lines
 from nnkit.cli.text_options import TextOptions
 
 if TYPE_CHECKING:
@@ -48,11 +48,13 @@ def predict_texts(
     if options.attention is not None:
         alignment = _alignment(model, lines, method)
     is_numbered = options.n_best is not None
-    writer = TextAnswerWriter(output.as_json, output.table, options.scores, is_numbered)
-    for answer in unreadable:
-        writer.tell(answer)
-    for answer in predicted_lines(model, lines, method, probabilities=output.probabilities):
-        writer.tell(answer if alignment is None else answer | {"attention": alignment.record()})
+    writer = TextPredictionWriter(output.as_json, output.table, options.scores, is_numbered)
+    for prediction in unreadable:
+        writer.tell(prediction)
+    for prediction in predicted_lines(model, lines, method, probabilities=output.probabilities):
+        writer.tell(
+            prediction if alignment is None else prediction | {"attention": alignment.record()}
+        )
         if output_failure() and not (output.table or options.attention):
             break  # the reader has gone, and no other output was requested
     writer.finish()
@@ -64,13 +66,13 @@ def predict_texts(
 
 def _read(
     model: TrainedModel, texts: Sequence[str], files: Sequence[Input]
-) -> tuple[list[TextLine], list[Answer]]:
+) -> tuple[list[TextLine], list[Prediction]]:
     """The texts of the options and the files, and an error for each file that cannot be read."""
     from nnkit.data.sources.text_files import Pairs
     from nnkit.errors import DataError
 
     source = model.config.data.source
-    lines, unreadable = list(lines_of_options(texts)), list[Answer]()
+    lines, unreadable = list(lines_of_options(texts)), list[Prediction]()
     for file in files:
         try:
             if isinstance(source, Pairs) and source.reads_columns_of(Path(file.name)):

@@ -44,6 +44,15 @@ def check_exists(file: Path) -> None:
         raise DataError(f"{file}: no such file")
 
 
+def check_is_data(file: Path) -> None:
+    """Raises a UsageError if a file is a config or a checkpoint, by its name."""
+    from nnkit.errors import UsageError
+    from nnkit.mistaken_files import kind_by_suffix, mistaken_for
+
+    if kind_by_suffix(file) in ("a config", "a checkpoint") and file.is_file():
+        raise UsageError(f"{file}: {mistaken_for(file, 'data to predict from')}")
+
+
 def kind_of(path: Path) -> str:
     """The kind of an input: one of `TABLES`, or pictures.
 

@@ -16,7 +16,7 @@ ProbabilitiesOption = Annotated[
     bool,
     switch("--probabilities", "Also give the probability of each class or yes/no label."),
 ]
-AnswersOption = Annotated[
+PredictionsOption = Annotated[
     Path | None,
     output_option(
         "Also write a CSV file with one row per picture or table row: path, row, line, "
@@ -42,7 +42,7 @@ RejectOption = Annotated[
     option(
         "--reject",
         "P",
-        "Print `?` for a symbol if its most likely digit has a probability below P (default 0.05).",
+        "Print `?` for a symbol if its most likely digit has a probability below P (default 0.1).",
         min=0,
         max=1,
     ),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnkit.cli.drawings import Drawings
-from nnkit.cli.output import print_json, say_error
-from nnkit.cli.output_files import write_output
+from nnkit.cli.prediction_writer import Prediction, PredictionWriter
 from nnkit.cli.standard_input import Input
 
 if TYPE_CHECKING:
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
     from nnkit.data.sources.source import TableRows
     from nnkit.inference.trained_model import TrainedModel
     from nnkit.reading.segmentation import Digit
-
-Answer = dict[str, Any]
 
 COLUMNS = ("path", "row", "line", "text", "confidence", "note", "error")  # of the CSV file
 DIGITS = 9  # significant digits on the terminal, which distinguish any two float32 numbers
@@ -36,7 +31,7 @@ EMPTY = "empty: nothing stands out from the background"  # `note` of a picture w
 
 def predicted(
     model: TrainedModel, file: Input, kind: str, *, probabilities: bool
-) -> Iterator[Answer]:
+) -> Iterator[Prediction]:
     """Yields the prediction or the error for each row of a table, or for a picture as a whole.
 
     Args:
@@ -49,14 +44,14 @@ def predicted(
         DataError: the file as a whole cannot be read.
     """
     rows = _rows(model, file, kind)
-    answers = _answers(model, file, rows, probabilities=probabilities)
-    for i, answer in enumerate(answers):
-        place: Answer = {"path": file.name}
+    predictions = _predictions(model, file, rows, probabilities=probabilities)
+    for i, prediction in enumerate(predictions):
+        place: Prediction = {"path": file.name}
         if kind != "pictures":
             place["row"] = i + 1
         if kind == "csv":
             place["line"] = int(rows.lines[i])
-        yield {**place, **answer}
+        yield {**place, **prediction}
 
 
 def _rows(model: TrainedModel, file: Input, kind: str) -> TableRows:
@@ -104,18 +99,18 @@ def _array(model: TrainedModel, file: Input, kind: str) -> Array:
     return read_npz_inputs(file.path, getattr(model.config.data.source, "inputs", "inputs"))
 
 
-def _answers(
+def _predictions(
     model: TrainedModel, file: Input, rows: TableRows, *, probabilities: bool
-) -> list[Answer]:
+) -> list[Prediction]:
     """The prediction or the error of each row."""
     import numpy as np
 
     from nnkit.errors import DataError
 
-    answers: list[Answer] = [{} for _ in rows.inputs]
+    predictions: list[Prediction] = [{} for _ in rows.inputs]
     for i, message in rows.errors.items():
-        answers[i] = {"error": file.named(message)}
-    usable = np.array([i for i, answer in enumerate(answers) if not answer], dtype=int)
+        predictions[i] = {"error": file.named(message)}
+    usable = np.array([i for i, prediction in enumerate(predictions) if not prediction], dtype=int)
     try:
         found = predictions_of(model, rows.inputs[usable], probabilities=probabilities)
     except DataError:  # some outputs may be infinite, which is rare
@@ -124,15 +119,15 @@ def _answers(
             row = int(usable[i])
             lined = len(rows.lines) > 0
             where = f"{file.name}:{rows.lines[row]}" if lined else f"{file.name} row {row + 1}"
-            answers[row] = {"error": f"{where}: {message}"}
+            predictions[row] = {"error": f"{where}: {message}"}
         usable = np.delete(usable, list(large))
         found = predictions_of(model, rows.inputs[usable], probabilities=probabilities)
-    for i, answer in zip(usable, found, strict=True):
-        answers[i] = answer
-    return answers
+    for i, prediction in zip(usable, found, strict=True):
+        predictions[i] = prediction
+    return predictions
 
 
-def predictions_of(model: TrainedModel, X: Array, *, probabilities: bool) -> list[Answer]:
+def predictions_of(model: TrainedModel, X: Array, *, probabilities: bool) -> list[Prediction]:
     """The prediction for each of the raw inputs (n, …).
 
     Raises:
@@ -140,27 +135,27 @@ def predictions_of(model: TrainedModel, X: Array, *, probabilities: bool) -> lis
     """
     if not len(X):
         return []
-    answers: list[Answer]
+    predictions: list[Prediction]
     values = model.predict(X)
     if model.labels is not None:
-        answers = _of_labels(model, values, model.outputs(X))
-        for answer in answers if probabilities else ():
-            answer["probabilities"] = answer[model.output_kind]
-        return answers
+        predictions = _of_labels(model, values, model.outputs(X))
+        for prediction in predictions if probabilities else ():
+            prediction["probabilities"] = prediction[model.output_kind]
+        return predictions
     if model.classes is None:
         return [_of_numbers(model, row) for row in values]
-    answers = [{"text": str(value)} for value in values]
+    predictions = [{"text": str(value)} for value in values]
     if (confidence := model.confidence(X)) is not None:
-        for answer, certain in zip(answers, confidence, strict=True):
-            answer["confidence"] = _shortest(certain)
+        for prediction, certain in zip(predictions, confidence, strict=True):
+            prediction["confidence"] = _shortest(certain)
     if probabilities and (P := model.probabilities(X)) is not None:
-        for answer, shares in zip(answers, P, strict=True):
+        for prediction, shares in zip(predictions, P, strict=True):
             numbers = map(_shortest, shares)
-            answer["probabilities"] = dict(zip(model.classes, numbers, strict=True))
-    return answers
+            prediction["probabilities"] = dict(zip(model.classes, numbers, strict=True))
+    return predictions
 
 
-def _of_labels(model: TrainedModel, values: Array, outputs: Array) -> list[Answer]:
+def _of_labels(model: TrainedModel, values: Array, outputs: Array) -> list[Prediction]:
     """The yes/no labels (n, labels) of each sample by name, with the outputs they come from."""
     names = model.target_names
     return [
@@ -174,13 +169,13 @@ def _of_labels(model: TrainedModel, values: Array, outputs: Array) -> list[Answe
     ]
 
 
-def _of_numbers(model: TrainedModel, values: Array) -> Answer:
+def _of_numbers(model: TrainedModel, values: Array) -> Prediction:
     """The prediction of numbers (outputs,); several are also given by name."""
     numbers = list(map(_shortest, values))
-    answer: Answer = {"values": numbers, "text": " ".join(map(repr, numbers))}
+    prediction: Prediction = {"values": numbers, "text": " ".join(map(repr, numbers))}
     if len(numbers) > 1:
-        answer["predicted"] = dict(zip(model.target_names, numbers, strict=True))
-    return answer
+        prediction["predicted"] = dict(zip(model.target_names, numbers, strict=True))
+    return prediction
 
 
 def _shortest(value: Any) -> float:
@@ -188,20 +183,20 @@ def _shortest(value: Any) -> float:
     return float(str(value))
 
 
-def read_digits(model: TrainedModel, file: Input, reject: float, drawings: Drawings) -> Answer:
+def read_digits(model: TrainedModel, file: Input, reject: float, drawings: Drawings) -> Prediction:
     """Reads all digits in a picture and writes the requested drawings."""
     reading = drawings.read(model, file.path, reject)
-    answer: Answer = {"path": file.name, "text": reading.text}
+    prediction: Prediction = {"path": file.name, "text": reading.text}
     if reading.confidence is not None:
-        answer["confidence"] = round(reading.confidence, 6)
-    answer["digits"] = [_digit(digit) for digit in reading.digits]
+        prediction["confidence"] = round(reading.confidence, 6)
+    prediction["digits"] = [_digit(digit) for digit in reading.digits]
     if not reading.digits:
-        answer["note"] = EMPTY
-    return answer
+        prediction["note"] = EMPTY
+    return prediction
 
 
-def _digit(digit: Digit) -> Answer:
-    found: Answer = {"label": digit.label}
+def _digit(digit: Digit) -> Prediction:
+    found: Prediction = {"label": digit.label}
     if digit.confidence is not None:
         found["confidence"] = round(digit.confidence, 6)
     found["box"] = list(digit.box)
@@ -210,58 +205,35 @@ def _digit(digit: Digit) -> Answer:
     return found
 
 
-@dataclass
-class AnswerWriter:
-    """Writes predictions: to standard output as they come, as JSON at the end, or to a CSV file.
+class SamplePredictionWriter(PredictionWriter):
+    """Writes the predictions for pictures, rows of tables and arrays."""
 
-    Attributes:
-        as_json: whether to print JSON.
-        table: the CSV file, written at the end, completely or not at all.
-        failed: whether any prediction is an error.
-    """
+    def lines(self, prediction: Prediction) -> Iterable[str]:
+        return () if "error" in prediction else (_shown(prediction),)
 
-    as_json: bool
-    table: Path | None
-    failed: bool = False
-    _kept: list[Answer] = field(default_factory=list)
-
-    def tell(self, answer: Answer) -> None:
-        """Prints a prediction, or keeps it for the end."""
-        if self.as_json or self.table is not None:
-            self._kept.append(answer)
-        if "error" in answer:
-            self.failed = True
-            say_error(answer["error"])
-        elif not self.as_json:
-            print(_shown(answer), flush=True)
-
-    def finish(self) -> None:
-        """Writes the CSV file and the JSON, which contain all predictions."""
-        if self.table is not None:
-            write_output(self.table, _as_csv(self._kept))
-        if self.as_json:
-            print_json({"inputs": self._kept})
+    def csv(self, predictions: Sequence[Prediction]) -> str:
+        return _as_csv(predictions)
 
 
-def _shown(answer: Answer) -> str:
+def _shown(prediction: Prediction) -> str:
     """Formats a prediction as one line; lines within a picture are separated by a slash."""
-    row = f" row {answer['row']}" if "row" in answer else ""
-    text = answer.get("note") or answer["text"].replace("\n", " / ")
-    if "values" in answer:
-        text = "  ".join(f"{value:,.{DIGITS}g}" for value in answer["values"])
-    certain = answer.get("confidence")
+    row = f" row {prediction['row']}" if "row" in prediction else ""
+    text = prediction.get("note") or prediction["text"].replace("\n", " / ")
+    if "values" in prediction:
+        text = "  ".join(f"{value:,.{DIGITS}g}" for value in prediction["values"])
+    certain = prediction.get("confidence")
     percent = f"  {100 * certain:.1f} %" if certain is not None else ""
-    shares = answer.get("probabilities", {})
+    shares = prediction.get("probabilities", {})
     each = "".join(f"  {name} {100 * share:.1f} %" for name, share in shares.items())
-    return f"{answer['path']}{row}: {text}{each or percent}"
+    return f"{prediction['path']}{row}: {text}{each or percent}"
 
 
-def _as_csv(answers: Sequence[Answer]) -> str:
+def _as_csv(predictions: Sequence[Prediction]) -> str:
     """The predictions as CSV: `COLUMNS`, then those of each class or, if several, each number."""
     import csv
 
-    rows = [{**answer, **columns_of(answer)} for answer in answers]
-    added = dict.fromkeys(name for answer in answers for name in columns_of(answer))
+    rows = [{**prediction, **columns_of(prediction)} for prediction in predictions]
+    added = dict.fromkeys(name for prediction in predictions for name in columns_of(prediction))
     content = StringIO(newline="")
     writer = csv.DictWriter(content, (*COLUMNS, *added), extrasaction="ignore", restval="")
     writer.writeheader()
@@ -269,10 +241,10 @@ def _as_csv(answers: Sequence[Answer]) -> str:
     return content.getvalue()
 
 
-def columns_of(answer: Answer) -> dict[str, float]:
+def columns_of(prediction: Prediction) -> dict[str, float]:
     """The numbers of a prediction that have columns of their own, by the name of the column."""
     return {
         f"{COLUMN_OF[part]}_{name}": value
         for part in COLUMN_OF
-        for name, value in answer.get(part, {}).items()
+        for name, value in prediction.get(part, {}).items()
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from nnkit.cli.options import JsonOption, RunsOption, option
 from nnkit.cli.output import print_json, result_width, say, show_figure, wrapped
@@ -45,22 +45,7 @@ def best(
         raise _nothing(found, metric, name, runs)
     first = ranking.results[0]
     if as_json:
-        print_json(
-            {
-                "metric": metric,
-                "higher_is_better": higher,
-                "run": str(first.run.path),
-                "value": first.value,
-                "step": first.step,
-                "compared": [
-                    {"run": str(result.run.path), "value": result.value, "step": result.step}
-                    for result in ranking.results
-                ],
-                "skipped": [
-                    {"run": str(run.path), "reason": reason} for run, reason in ranking.skipped
-                ],
-            }
-        )
+        print_json({"metric": metric, "higher_is_better": higher, **_record(ranking)})
         return
     width = max(len(metric), len("step"))
     for what, shown in (
@@ -70,6 +55,16 @@ def best(
     ):
         print(f"{what:{width}}  {shown}")
     _tell(ranking, "highest" if higher else "lowest")
+
+
+def _record(ranking: Ranking) -> dict[str, Any]:
+    """The best run, those compared and those skipped, as plain data."""
+    compared = [
+        {"run": str(result.run.path), "value": result.value, "step": result.step}
+        for result in ranking.results
+    ]
+    skipped = [{"run": str(run.path), "reason": reason} for run, reason in ranking.skipped]
+    return {**compared[0], "compared": compared, "skipped": skipped}
 
 
 def _tell(ranking: Ranking, extreme: str) -> None:

@@ -16,33 +16,32 @@ if TYPE_CHECKING:
     from nnkit.runs.pruning import Removable
 
 
+KeepBestOption = Annotated[
+    int | None,
+    option("--keep-best", "N", "Remove finished runs, except for the N best of each name.", min=1),
+]
+BestMetricOption = Annotated[
+    str | None,
+    option(
+        "--metric", "NAME", "What is best, such as test.accuracy; default: the monitored metric."
+    ),
+]
+OlderThanOption = Annotated[
+    str | None,
+    option(
+        "--older-than", "AGE", "Remove runs of any state last trained that long ago: 12h, 30d, 8w."
+    ),
+]
+YesOption = Annotated[bool, switch("--yes -y", "Do not ask.")]
+DryRunOption = Annotated[bool, switch("--dry-run", "List what would be removed; remove nothing.")]
+
+
 def prune(
-    keep_best: Annotated[
-        int | None,
-        option(
-            "--keep-best", "N", "Remove finished runs, except for the N best of each name.", min=1
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        option(
-            "--metric",
-            "NAME",
-            "What is best, such as test.accuracy; default: the monitored metric.",
-        ),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        option(
-            "--older-than",
-            "AGE",
-            "Remove runs of any state last trained that long ago: 12h, 30d, 8w.",
-        ),
-    ] = None,
-    yes: Annotated[bool, switch("--yes -y", "Do not ask.")] = False,
-    dry_run: Annotated[
-        bool, switch("--dry-run", "List what would be removed; remove nothing.")
-    ] = False,
+    keep_best: KeepBestOption = None,
+    metric: BestMetricOption = None,
+    older_than: OlderThanOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
     runs: RunsOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:

@@ -37,31 +37,37 @@ if TYPE_CHECKING:
     from nnkit.training.run import Run
 
 
+ResumeOption = Annotated[
+    bool,
+    switch(
+        "--resume",
+        "Continue this config's interrupted run, or a shorter run after raising epochs.",
+    ),
+]
+RestartOption = Annotated[
+    bool, switch("--restart", "Train again, replacing this config's earlier run.")
+]
+DryRunOption = Annotated[
+    bool, switch("--dry-run", "Build, check and time one step; write nothing.")
+]
+FoldsOption = Annotated[
+    int | None,
+    option(
+        "--folds",
+        "K",
+        "Cross-validate: train K times, testing on another K-th of the data each time.",
+        min=2,
+    ),
+]
+
+
 def train(
     config: ConfigArgument,
     overrides: SetOption = None,
-    resume: Annotated[
-        bool,
-        switch(
-            "--resume",
-            "Continue this config's interrupted run, or a shorter run after raising epochs.",
-        ),
-    ] = False,
-    restart: Annotated[
-        bool, switch("--restart", "Train again, replacing this config's earlier run.")
-    ] = False,
-    dry_run: Annotated[
-        bool, switch("--dry-run", "Build, check and time one step; write nothing.")
-    ] = False,
-    folds: Annotated[
-        int | None,
-        option(
-            "--folds",
-            "K",
-            "Cross-validate: train K times, testing on another K-th of the data each time.",
-            min=2,
-        ),
-    ] = None,
+    resume: ResumeOption = False,
+    restart: RestartOption = False,
+    dry_run: DryRunOption = False,
+    folds: FoldsOption = None,
     runs: RunsOption = Path("runs"),
     quiet: QuietOption = False,
     as_json: JsonOption = False,

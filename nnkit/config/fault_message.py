@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -111,7 +112,21 @@ def _describe_type(items: Sequence[Mapping[str, Any]]) -> str:
         remedy = "; put brackets around it"
     elif isinstance(value, str) and isinstance(resolve(value), int | float):
         remedy = "; leave the quotes out"
+    elif isinstance(value, str) and (meant := _number_meant(value)) is not None:
+        remedy = f"; write {meant}"
     return f"expected {' or '.join(expected)}, got {_shown(value)}{remedy}"
+
+
+def _number_meant(text: str) -> float | None:
+    """The number in a text with a decimal comma or a percent sign; None if there is none.
+
+    In `1,000` the comma may separate thousands.
+    """
+    found = re.fullmatch(r"([+-]?\d+)(?:[.,](\d+))?( ?%)?", text.strip())
+    if found is None or (len(found[2] or "") == 3 and "," in text):
+        return None
+    value = float(f"{found[1]}.{found[2] or 0}")
+    return float(f"{value / 100:.12g}") if found[3] else value
 
 
 def _remedy_for_key(root: type[Spec], found: Fault) -> str:

@@ -9,6 +9,7 @@ import yaml
 from nnkit.config.node import Mark, Node, error_at
 from nnkit.config.yaml_composer import Composer
 from nnkit.config.yaml_syntax_errors import explain
+from nnkit.mistaken_files import mistaken_for
 
 MAX_BYTES = 1 << 20
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -31,6 +32,8 @@ def read_yaml(path: str | Path) -> Node:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise error_at(Mark(name), f"cannot be read: {why}") from None
+    if mistake := mistaken_for(Path(path), "a config"):
+        raise error_at(Mark(name), mistake)
     if len(raw) > MAX_BYTES:
         raise error_at(Mark(name, 1, 1), "larger than 1 MiB; a config is much smaller")
     try:

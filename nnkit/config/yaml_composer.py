@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -103,7 +103,7 @@ class Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key.value, str):
-                raise error_at(key.mark, "a key must be text; put quotes around it")
+                raise error_at(key.mark, _wrong_key(key, own))
             if key.value in places:
                 first = places[key.value]
                 raise error_at(
@@ -144,6 +144,15 @@ class Composer:
 
     def mark(self, event: Any) -> Mark:
         return mark_of(self.file, event.start_mark)
+
+
+def _wrong_key(key: Node, before: Mapping[str, Node]) -> str:
+    """Says what is wrong with a key that is no text, given the settings before it."""
+    last = [*before.values()][-1] if before else None
+    numbers = int | float
+    if last is not None and isinstance(key.value, numbers) and isinstance(last.value, numbers):
+        return "a comma ends the setting before it; the decimal mark of a number is a point"
+    return "a key must be text; put quotes around it"
 
 
 def is_merge_key(event: Any) -> bool:

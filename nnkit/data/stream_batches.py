@@ -52,7 +52,7 @@ class StreamBatches:
         return map(self.batch, range(start, self.per_epoch))
 
     def batch(self, number: int) -> Batch:
-        """A batch of each epoch."""
+        """The batch of that number, the same in each epoch."""
         chosen = self.chosen(number)
         inputs, targets = self.inputs[chosen], self.targets[chosen]
         return Batch(

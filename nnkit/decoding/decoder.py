@@ -28,7 +28,7 @@ class DecoderStep(Protocol):
     """A step of a decoder: the symbols that were produced last, to probabilities of the next."""
 
     def __call__(self, state: Any, symbols: Array) -> tuple[Array, Array | None, Any]:
-        """Advance all columns by one position.
+        """Advances all columns by one position.
 
         Args:
             state: the `ColumnState` of K columns.

@@ -39,7 +39,7 @@ class FinishedOutputs:
         self._highest = np.full((sentences, width), -np.inf)
 
     def add(self, owner: int, hypothesis: Hypothesis, normalized: float) -> None:
-        """Add a finished output of a sentence.
+        """Adds a finished output of a sentence.
 
         Args:
             owner: the sentence.

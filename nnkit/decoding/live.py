@@ -38,7 +38,7 @@ class LiveOutputs:
         return len(self.history)
 
     def attend(self, attention: Array | None) -> None:
-        """Add the attention of a step, (positions, K)."""
+        """Adds the attention of a step, (positions, K)."""
         if attention is not None:
             before = 0.0 if self.attention is None else self.attention
             self.attention = before + attention.astype(np.float64)

@@ -45,6 +45,12 @@ class Limits:
     deadline: float | None = None
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
+    def are_reached(self, failures: int) -> bool:
+        """Whether to stop now, after a number of failures."""
+        too_many = self.failures is not None and failures >= self.failures
+        late = self.deadline is not None and time() >= self.deadline
+        return too_many or late or self.should_stop()
+
 
 def run_cells(
     cells: Sequence[Cell],
@@ -67,41 +73,72 @@ def run_cells(
     Returns:
         A result for each cell, in the order of the cells.
     """
-    endings: dict[int, Ending] = {}
-    waiting: dict[int, float] = {}  # when a cell that is locked is tried again
-    running: dict[Future[Ending], int] = {}
-
-    def submit(index: int) -> None:
-        job = Job(cells[index].config.resolved(), str(runs), threads)
-        future = executor.submit(job, lambda record: listener.evaluated(index, record))
-        running[future] = index
-
+    progress = _Progress(cells, executor, str(runs), threads, listener)
     for index in range(len(cells)):
-        submit(index)
+        progress.submit(index)
     stopped = False
-    while running or waiting:
-        done, _ = wait(running, POLL, FIRST_COMPLETED)
-        for future in done:
-            index = running.pop(future)
-            ending = future.result()
-            if ending.outcome == "locked" and not stopped:
-                waiting[index] = monotonic() + TRY_AGAIN
-                continue
-            endings[index] = ending
-            listener.ended(index, ending)
-        failures = sum(ending.outcome in FAILED for ending in endings.values())
-        too_many = limits.failures is not None and failures >= limits.failures
-        late = limits.deadline is not None and time() >= limits.deadline
-        if not stopped and (too_many or late or limits.should_stop()):
+    while progress.running or progress.waiting:
+        progress.collect(tries_again=not stopped)
+        if not stopped and limits.are_reached(progress.failures):
             stopped = True
-            listener.stopping()
-            executor.stop()
-            endings |= dict.fromkeys(waiting, NOT_RUN)
-            waiting.clear()
-        for index in [i for i, when in waiting.items() if monotonic() >= when]:
-            del waiting[index]
-            submit(index)
-        if not running and waiting:
-            wait_until = min(waiting.values())
-            sleep(max(0.0, min(POLL, wait_until - monotonic())))
-    return [CellResult(cell, endings[index]) for index, cell in enumerate(cells)]
+            progress.stop()
+        progress.try_again()
+    return [CellResult(cell, progress.endings[index]) for index, cell in enumerate(cells)]
+
+
+@dataclass
+class _Progress:
+    """The cells of a batch while they are trained.
+
+    Attributes:
+        endings: how cells have ended, by index.
+        waiting: when a cell is tried again that another process has locked.
+        running: the cells that are trained now.
+    """
+
+    cells: Sequence[Cell]
+    executor: Executor
+    runs: str
+    threads: int
+    listener: BatchListener
+    endings: dict[int, Ending] = field(default_factory=dict)
+    waiting: dict[int, float] = field(default_factory=dict)
+    running: dict[Future[Ending], int] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> int:
+        """The number of cells that have failed."""
+        return sum(ending.outcome in FAILED for ending in self.endings.values())
+
+    def submit(self, index: int) -> None:
+        """Lets the executor train a cell."""
+        job = Job(self.cells[index].config.resolved(), self.runs, self.threads)
+        future = self.executor.submit(job, lambda record: self.listener.evaluated(index, record))
+        self.running[future] = index
+
+    def collect(self, *, tries_again: bool) -> None:
+        """Waits a moment for cells to end; locked ones may be tried again."""
+        done, _ = wait(self.running, POLL, FIRST_COMPLETED)
+        for future in done:
+            index = self.running.pop(future)
+            ending = future.result()
+            if ending.outcome == "locked" and tries_again:
+                self.waiting[index] = monotonic() + TRY_AGAIN
+                continue
+            self.endings[index] = ending
+            self.listener.ended(index, ending)
+
+    def stop(self) -> None:
+        """Saves and interrupts the cells that are trained, and gives up the others."""
+        self.listener.stopping()
+        self.executor.stop()
+        self.endings |= dict.fromkeys(self.waiting, NOT_RUN)
+        self.waiting.clear()
+
+    def try_again(self) -> None:
+        """Submits locked cells whose time has come; waits for them if no other is trained."""
+        for index in [i for i, when in self.waiting.items() if monotonic() >= when]:
+            del self.waiting[index]
+            self.submit(index)
+        if not self.running and self.waiting:
+            sleep(max(0.0, min(POLL, min(self.waiting.values()) - monotonic())))

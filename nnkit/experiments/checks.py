@@ -66,7 +66,7 @@ def _unknown_metrics(expect: Mapping[str, Gate], known: frozenset[str]) -> Itera
 
 
 def _distinct(cells: Sequence[Cell]) -> list[Cell]:
-    """One cell for each combination; others differ in their seeds alone."""
+    """The cells without those that differ from an earlier one in their seed alone."""
     found: dict[str, Cell] = {}
     for cell in cells:
         found.setdefault(cell.group, cell)

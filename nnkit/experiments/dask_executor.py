@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread, Timer
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -121,12 +120,7 @@ class DaskExecutor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.shutdown()
 
     def submit(self, job: Job, on_evaluation: OnEvaluation) -> Future[Ending]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import sleep
-from types import TracebackType
 from typing import IO
 
 from nnkit.files import try_lock
@@ -38,10 +37,5 @@ class FileLock:
     def __enter__(self) -> None:
         self.acquire()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.release()

@@ -19,7 +19,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from threading import Lock
-from types import TracebackType
 from typing import IO, NoReturn, Self
 
 from nnkit.experiments.worker_process import Process, environment, spawned
@@ -49,12 +48,7 @@ class ForkServer:
         self.answers = self.socket.makefile(encoding="ascii")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.answers.close()
         self.socket.close()
         self.server.terminate()  # it may still import

@@ -16,7 +16,7 @@ OnEvaluation = Callable[[Mapping[str, Any]], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One training.
+    """A training that an executor carries out, as plain data.
 
     Attributes:
         settings: a resolved config.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from nnkit.metrics.intervals import wilson_interval
 from nnkit.metrics.metric import TargetKind
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.training.listeners import Listener
-from nnkit.training.run import train
+from nnkit.training.run import Run, train
 
 BASELINES: dict[TargetKind, str] = {
     "classes": "majority class",
@@ -180,23 +180,26 @@ def climb(
         ConfigError: the data does not fit the models.
         DivergedError: the loss of a model became NaN or infinite.
     """
-    task = question.task
     found = [_baseline(question)]
     for name, config in rungs(question):
         starting(name)
         run = train(config, runs=runs, resume=True, listeners=listeners, should_stop=should_stop)
         if run.interrupted:
             return None
-        predicted = run.load().report("test").predicted
-        found.append(
-            Rung(
-                name,
-                run.summary["parameters"],
-                run.summary["seconds"],
-                run.directory,
-                *_results(question, predicted),
-            )
-        )
+        found.append(_trained(question, name, run))
+    return _compared(question, found)
+
+
+def _trained(question: Question, name: str, run: Run) -> Rung:
+    """A trained model with its results on the test set."""
+    summary, predicted = run.summary, run.load().report("test").predicted
+    cost = summary["parameters"], summary["seconds"]
+    return Rung(name, *cost, run.directory, *_results(question, predicted))
+
+
+def _compared(question: Question, found: Sequence[Rung]) -> Ladder:
+    """The models, each compared with the best before it and with the baseline, the first one."""
+    task = question.task
     seed = task.config.seed
     best, verdicts = found[0], []
     for rung in found[1:]:
@@ -204,16 +207,16 @@ def climb(
         if verdicts[-1].outcome == "better":
             best = rung
     return Ladder(
-        question.target_kind,
-        task.classes,
-        question.outputs,
-        task.dataset.label,
-        {name: len(task.sets[name]) for name in SETS if name in task.sets},
-        seed,
-        tuple(found),
-        tuple(verdicts),
-        tuple(compare(rung, found[0], seed) for rung in found[1:]),
-        best.name,
+        target_kind=question.target_kind,
+        classes=task.classes,
+        outputs=question.outputs,
+        label=task.dataset.label,
+        samples={name: len(task.sets[name]) for name in SETS if name in task.sets},
+        seed=seed,
+        rungs=tuple(found),
+        verdicts=tuple(verdicts),
+        against_baseline=tuple(compare(rung, found[0], seed) for rung in found[1:]),
+        enough=best.name,
     )
 
 

@@ -7,7 +7,6 @@ import secrets
 import socket
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from nnkit.files import try_lock
@@ -31,12 +30,7 @@ class Presence:
         assert is_locked
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.file.close()
         forget(self.folder, self.token)
 

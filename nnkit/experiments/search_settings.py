@@ -30,7 +30,7 @@ class Sampler(Component):
 
     @abstractmethod
     def build(self, seed: int, dimensions: Iterable[Dimension]) -> Any:
-        """Optuna's sampler.
+        """Creates the sampler of Optuna that these settings describe.
 
         Args:
             seed: seed of its random draws.
@@ -131,7 +131,7 @@ class Pruner(Component):
 
     @abstractmethod
     def build(self, evaluations: int) -> Any:
-        """Optuna's pruner.
+        """Creates the pruner of Optuna that these settings describe.
 
         Args:
             evaluations: the number of evaluations in the longest trial.

@@ -109,7 +109,7 @@ TAGS = ("choice", "int", "float")
 
 
 class _Held(Spec):
-    """A mapping with a space, for validation."""
+    """A document that holds nothing but a space."""
 
     space: AnySpace
 

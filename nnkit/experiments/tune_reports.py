@@ -61,7 +61,7 @@ def history_chart(study: Study) -> Chart | None:
 
 
 def tune_data(study: Study, bars: Bars | None, config: Path | None) -> dict[str, Any]:
-    """Everything as plain data.
+    """A study with its trials, their importances and the best config, as plain data.
 
     Args:
         study: the study.

@@ -21,7 +21,7 @@ DecodingLike = AnyDecoding | str | Mapping[str, Any]  # a method, or what a conf
 
 
 class LoneDecoding(Spec):
-    """A decoding method alone."""
+    """A document that holds nothing but a decoding method."""
 
     decoding: AnyDecoding
 

@@ -21,7 +21,7 @@ from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import LayerState
-from nnkit.task.answers import answers, label_answers, named, sequence_answers
+from nnkit.task.predictions import label_predictions, named, predictions, sequence_predictions
 from nnkit.task.prepared_set import PreparedSet, continued, pass_of
 from nnkit.task.targets import SequenceTargets
 
@@ -147,17 +147,17 @@ def _accumulate_part(
     """Accumulates the outputs of samples, (k, outputs), or of all their positions."""
     if isinstance(data.targets, SequenceTargets):
         sequences, names = data.targets.sequences[part], data.targets.names
-        answering = partial(
-            sequence_answers,
+        in_form = partial(
+            sequence_predictions,
             outputs,
             targets=sequences,
             names=names,
             activation=model.output_activation,
         )
-        metrics.add(named(sequences, names), answering, None)
+        metrics.add(named(sequences, names), in_form, None)
         return
     counts = None if data.counted is None else data.counted[part]
-    metrics.add(data.targets[part], _answering(model, data, outputs), counts)
+    metrics.add(data.targets[part], _in_form(model, data, outputs), counts)
 
 
 def _rows(Y: Array, lengths: Array | None) -> Array:
@@ -173,13 +173,13 @@ def _rows(Y: Array, lengths: Array | None) -> Array:
     return of_samples[np.arange(Y.shape[1]) < lengths[:, None]]
 
 
-def _answering(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
-    """The function that gives a metric the answers in its form, from outputs (n, outputs)."""
+def _in_form(model: Model, data: PreparedSet, outputs: Array) -> partial[Any]:
+    """The function that gives a metric the predictions in its form, from outputs (n, outputs)."""
     if data.targets.kind == "labels":
-        return partial(label_answers, outputs, loss=model.loss)
+        return partial(label_predictions, outputs, loss=model.loss)
     activation = model.output_activation
     return partial(
-        answers, outputs, loss=model.loss, activation=activation, threshold=data.threshold
+        predictions, outputs, loss=model.loss, activation=activation, threshold=data.threshold
     )
 
 

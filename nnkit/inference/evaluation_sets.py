@@ -105,7 +105,7 @@ class EvaluationSets:
             return EvaluationSet(self._fitted(task), task.sets[name], name)
 
     def _other(self, samples: Samples) -> EvaluationSet:
-        """Other labelled samples; class weights that balance the classes are those of them."""
+        """The set of other labelled samples, whose own classes are balanced if classes are."""
         dataset = self._dataset_of(samples)
         task = Task(self.config, dataset, {"train": samples}, self.inputs.preprocessor)
         return EvaluationSet(self._fitted(task), samples, None)
@@ -178,4 +178,7 @@ class EvaluationSets:
             self.classes,
             self.inputs.preprocessor.unknown,
         )
-        return self.config.data.source.read_labelled(place, expected)
+        source = self.config.data.source
+        if source.has_setting("missing_target"):  # rows without a label cannot be evaluated
+            source = source.model_copy(update={"missing_target": "drop"})
+        return source.read_labelled(place, expected)

@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 
 from nnkit.decoding import AnyDecoding
+from nnkit.inference.class_report import ClassReport, LabelReport
 from nnkit.inference.evaluation import accumulate, width_of
 from nnkit.inference.set_metrics import in_words
 from nnkit.inference.written_set import WrittenReport, report_on_written
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
-from nnkit.metrics.classification import ClassCounts, Confusion, f1s, precisions, recalls
+from nnkit.metrics.classification import ClassCounts, Confusion
+from nnkit.metrics.metric import Metric
 from nnkit.metrics.multilabel import LabelCounts
 from nnkit.metrics.spans import SpanCounts, are_bio
+from nnkit.nn.activation import Activation
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
-from nnkit.task.answers import confidence, decide, decide_labels, gives_probabilities
+from nnkit.task.predictions import confidence, decide, decide_labels, gives_probabilities
 from nnkit.task.prepared_set import PreparedSet
 from nnkit.task.targets import SequenceTargets
 
@@ -30,82 +33,6 @@ PROBABLE = ("probabilities", "log_probabilities")  # what only probabilities giv
 MOST_CLASSES = 60  # of symbols at each position, that are reported one by one
 # Metrics in the representation.
 HEADLINE = ("loss", "accuracy", "perplexity", "token_accuracy", "exact_match", "mae", "rmse", "r2")
-MATRIX_CLASSES = 100  # classes up to which the confusion matrix is given in full
-
-
-@dataclass(frozen=True, slots=True)
-class ClassReport:
-    """SetMetrics for each class, and the confusion matrix of true and predicted classes.
-
-    Attributes:
-        names: names of the classes.
-        counts: total weight of each class among targets, predictions and correct predictions.
-        confusion: total weight of each pair of true and predicted class.
-    """
-
-    names: tuple[str, ...]
-    counts: ClassCounts
-    confusion: Confusion
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The name, `precision`, `recall`, `f1` and `support` of each class."""
-        figures = (precisions(self.counts), recalls(self.counts), f1s(self.counts))
-        return [
-            {"class": name, "precision": p, "recall": r, "f1": f, "support": plain(weight)}
-            for name, p, r, f, weight in zip(
-                self.names, *(x.tolist() for x in figures), self.counts.meant, strict=True
-            )
-        ]
-
-    def averages(self) -> dict[str, dict[str, float]]:
-        """The `macro` and `weighted` means of the scores in the rows."""
-        known = METRICS_OF["classes"]
-        return {
-            kind: {
-                name: known[f"{name}_{kind}"].of(self.counts)
-                for name in ("precision", "recall", "f1")
-            }
-            for kind in ("macro", "weighted")
-        }
-
-    def confused(self) -> list[dict[str, Any]]:
-        """Pairs of true (`target`) and wrongly predicted (`answer`) class, most frequent first."""
-        return [
-            {"target": self.names[t], "answer": self.names[a], "support": plain(weight)}
-            for t, a, weight in self.confusion.mistakes()
-        ]
-
-    def matrix(self) -> list[list[float]] | None:
-        """The confusion matrix, true classes in rows; None for more than a hundred classes."""
-        if len(self.names) > MATRIX_CLASSES:
-            return None
-        return [[plain(weight) for weight in row] for row in self.confusion.matrix()]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelReport:
-    """SetMetrics for each of several yes/no labels.
-
-    Attributes:
-        names: names of the labels.
-        counts: weights of the samples by label.
-    """
-
-    names: tuple[str, ...]
-    counts: LabelCounts
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The name, `accuracy`, `precision`, `recall`, `f1` and `support` of each label."""
-        counts = self.counts
-        accuracies = counts.decided / (counts.total or 1)
-        figures = (accuracies, precisions(counts), recalls(counts), f1s(counts))
-        columns = ("accuracy", "precision", "recall", "f1")
-        return [
-            {"label": name, **dict(zip(columns, row, strict=True)), "support": plain(support)}
-            for name, support, *row in zip(
-                self.names, counts.meant, *(x.tolist() for x in figures), strict=True
-            )
-        ]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -262,53 +189,28 @@ def report_on(
             first one gives the metrics of texts.
     """
     activation = model.output_activation
-    metrics = [
-        metric
-        for metric in METRICS_OF[data.targets.kind].values()
-        if metric.statistic.takes not in PROBABLE or gives_probabilities(activation)
-    ]
     of_sequences = isinstance(data.targets, SequenceTargets)
-    if of_sequences and not are_bio(classes or ()):
-        metrics = [metric for metric in metrics if metric.statistic is not SpanCounts]
-    if data.writing is not None:  # whole texts are compared where the model writes them by itself
-        metrics = [metric for metric in metrics if metric.name not in METRICS_OF["texts"]]
     also = () if classes is None or of_sequences else (ClassCounts, Confusion)
+    metrics = _metrics_for(data, activation, classes)
     accumulator = Accumulator(metrics, width_of(model, data), also)
     parts: list[Array] = []
-    loss = accumulate(model, data, accumulator, parts, execution)
+    figures = {"loss": accumulate(model, data, accumulator, parts, execution)}
+    figures |= accumulator.figures()
     outputs = np.concatenate(parts)
-    figures = {"loss": loss, **accumulator.figures()}
-    predicted, sure, by_class, by_label = outputs, None, None, None
-    if classes is not None:
-        predicted = decide(outputs, model.loss, activation, data.threshold)
-        if activation.probability:
-            sure = confidence(outputs, predicted)
-        if not of_sequences:
-            kept = accumulator.kept(ClassCounts), accumulator.kept(Confusion)
-            by_class = ClassReport(classes, *kept)
-        elif len(classes) <= MOST_CLASSES and data.are_tags:
-            by_class = _by_class(classes, data.targets[:], predicted)
-    elif data.targets.kind == "labels":
-        predicted = decide_labels(outputs, model.loss)
+    predicted, sure = _predicted(model, data, outputs, classes)
+    by_label = None
+    if classes is None and data.targets.kind == "labels":
         by_label = LabelReport(names, accumulator.kept(LabelCounts))
-    origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins[:]
-    lines = data.lines
-    if isinstance(data.targets, SequenceTargets):
-        lengths = data.targets.sequences.lengths
-        origins, lines = (
-            np.repeat(origins, lengths),
-            None if lines is None else np.repeat(lines, lengths),
-        )
+    if of_sequences:
         names = classes or ()
-    written: tuple[WrittenReport, ...] = ()
-    if data.writing is not None:
-        ways = [replace(data.writing, method=m) for m in decoding] or [data.writing]
-        written = tuple(report_on_written(model, way) for way in ways)
+    written = _written(model, data, decoding)
+    if written:
         figures |= written[0].figures
+    origins, lines = _places(data)
     return Report(
         split=split,
         figures=figures,
-        by_class=by_class,
+        by_class=_class_report(data, accumulator, predicted, classes),
         by_label=by_label,
         names=names or tuple(map(str, range(outputs.shape[1]))),
         targets=data.targets[:],
@@ -324,6 +226,67 @@ def report_on(
     )
 
 
+def _metrics_for(
+    data: PreparedSet, activation: Activation, classes: tuple[str, ...] | None
+) -> list[Metric[Any]]:
+    """The metrics that suit targets and outputs."""
+    metrics = [
+        metric
+        for metric in METRICS_OF[data.targets.kind].values()
+        if metric.statistic.takes not in PROBABLE or gives_probabilities(activation)
+    ]
+    if isinstance(data.targets, SequenceTargets) and not are_bio(classes or ()):
+        metrics = [metric for metric in metrics if metric.statistic is not SpanCounts]
+    if data.writing is not None:  # whole texts are compared where the model writes them by itself
+        metrics = [metric for metric in metrics if metric.name not in METRICS_OF["texts"]]
+    return metrics
+
+
+def _predicted(
+    model: Model, data: PreparedSet, outputs: Array, classes: tuple[str, ...] | None
+) -> tuple[Array, Array | None]:
+    """The predictions, and the probability of each if they are classes with probabilities."""
+    if classes is None:
+        is_labels = data.targets.kind == "labels"
+        return (decide_labels(outputs, model.loss) if is_labels else outputs), None
+    activation = model.output_activation
+    predicted = decide(outputs, model.loss, activation, data.threshold)
+    return predicted, confidence(outputs, predicted) if activation.probability else None
+
+
+def _class_report(
+    data: PreparedSet, accumulator: Accumulator, predicted: Array, classes: tuple[str, ...] | None
+) -> ClassReport | None:
+    """The report on each class; None if there are none, or too many at each position."""
+    if classes is None:
+        return None
+    if not isinstance(data.targets, SequenceTargets):
+        return ClassReport(classes, accumulator.kept(ClassCounts), accumulator.kept(Confusion))
+    if len(classes) <= MOST_CLASSES and data.are_tags:
+        return _by_class(classes, data.targets[:], predicted)
+    return None
+
+
+def _places(data: PreparedSet) -> tuple[Array, Array | None]:
+    """The number of each sample and its line in a file, for sequences at each position."""
+    origins = np.arange(1, len(data) + 1) if data.origins is None else data.origins[:]
+    lines = data.lines
+    if not isinstance(data.targets, SequenceTargets):
+        return origins, lines
+    lengths = data.targets.sequences.lengths
+    return np.repeat(origins, lengths), None if lines is None else np.repeat(lines, lengths)
+
+
+def _written(
+    model: Model, data: PreparedSet, decoding: Sequence[AnyDecoding]
+) -> tuple[WrittenReport, ...]:
+    """The reports on the texts that a model with a decoder writes, by each method."""
+    if data.writing is None:
+        return ()
+    ways = [replace(data.writing, method=method) for method in decoding] or [data.writing]
+    return tuple(report_on_written(model, way) for way in ways)
+
+
 def _by_class(classes: tuple[str, ...], targets: Array, predicted: Array) -> ClassReport:
     """The report on each class, of predictions at all positions of sequences, (Σ lengths,)."""
     counts, confusion, weights = (
@@ -334,8 +297,3 @@ def _by_class(classes: tuple[str, ...], targets: Array, predicted: Array) -> Cla
     for statistic in (counts, confusion):
         statistic.add(targets, predicted, weights)
     return ClassReport(classes, counts, confusion)
-
-
-def plain(weight: float) -> float:
-    """Converts a weight to an int if it is a whole number."""
-    return int(weight) if float(weight).is_integer() else float(weight)

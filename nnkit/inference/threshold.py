@@ -14,7 +14,7 @@ from nnkit.metrics.classification import ClassCounts
 from nnkit.metrics.metric import Metric
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.task.answers import default_threshold, positive_scores
+from nnkit.task.predictions import default_threshold, positive_scores
 from nnkit.task.prepared_set import PreparedSet
 
 MOST_CANDIDATES = 2000  # thresholds tried
@@ -90,13 +90,13 @@ def values_at(
     # below[i] is the weight, by true class, of the i samples with the lowest scores, (n + 1, 2)
     by_class = weights[order, None] * (targets[order, None] == [0, 1])
     below = np.vstack([np.zeros(2), np.cumsum(by_class, axis=0)])
-    meant = below[-1]
+    true = below[-1]
     values = []
     for no in below[np.searchsorted(scores[order], thresholds, side="right")]:
         counts = ClassCounts(2)
-        counts.meant[:] = meant
-        counts.answered[:] = no.sum(), (meant - no).sum()
-        counts.right[:] = no[0], (meant - no)[1]
+        counts.true[:] = true
+        counts.predicted[:] = no.sum(), (true - no).sum()
+        counts.correct[:] = no[0], (true - no)[1]
         values.append(metric.of(counts))
     return np.array(values)
 

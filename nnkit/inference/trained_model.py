@@ -12,7 +12,6 @@ import numpy as np
 
 from nnkit.data.dataset import Column, names_of_targets
 from nnkit.data.preprocessing.preprocessor import Preprocessor
-from nnkit.data.ragged import Ragged
 from nnkit.data.sources.source import TableRows
 from nnkit.data.target_scaling import TargetScaler
 from nnkit.data.texts import text_array
@@ -22,22 +21,20 @@ from nnkit.inference.decoding_options import DecodingLike, decoding_from
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.evaluation_sets import EvaluationData, EvaluationSet, EvaluationSets
 from nnkit.inference.model_inputs import ModelInputs
+from nnkit.inference.network_outputs import OVERFLOW, NetworkOutputs
 from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
-from nnkit.inference.text_outputs import outputs_of
 from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
-from nnkit.inference.verdict import useless
+from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.nn.activations.function import Function
 from nnkit.nn.model import Model
-from nnkit.nn.numerics import numerics_of, program_threads
-from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.numerics import numerics_of
 from nnkit.nn.params import Array, Shape
-from nnkit.task.answers import confidence, decide, decide_labels
 from nnkit.task.config import Config
+from nnkit.task.predictions import confidence, decide, decide_labels
 from nnkit.task.sequence_coding import SequenceCoding
 
-OVERFLOW = "the inputs are so large that the network's outputs are not finite"
 MOST_NAMED = 5  # predicted numbers in the representation of a model
 
 
@@ -69,11 +66,15 @@ class TrainedModel:
     scaler: TargetScaler | None = None
     coding: SequenceCoding | None = None
     inputs: ModelInputs = field(init=False, compare=False)
+    _network_outputs: NetworkOutputs = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         source = self.config.data.source
         inputs = ModelInputs(self.model, source, self.preprocessor, self.raw_shape, self.coding)
         object.__setattr__(self, "inputs", inputs)
+        parts = self.model, inputs, self.preprocessor, self.scaler, self.coding
+        outputs = NetworkOutputs(*parts, self.config.training.threads, self.info)
+        object.__setattr__(self, "_network_outputs", outputs)
 
     def outputs(self, X: Any) -> Array:
         """Computes the outputs, such as class probabilities, including `activation.inference`.
@@ -92,7 +93,7 @@ class TrainedModel:
             DataError: X has another shape, lacks a column, or contains infinity, NaN or words that
                 the model cannot take.
         """
-        outputs = self._forward(X)
+        outputs = self._network_outputs.of(X)
         inference = self.config.activation.inference
         if inference is None:
             return outputs
@@ -115,10 +116,10 @@ class TrainedModel:
         if self.writes or self.tags:
             return self._predicted_texts(checked_texts(self._text_coding, self.model, X))
         if self.labels is not None:
-            return decide_labels(self._forward(X), self.model.loss)
+            return decide_labels(self._network_outputs.of(X), self.model.loss)
         if self.classes is None:
             return self.outputs(X)
-        return np.asarray(self.classes)[self._decide(self._forward(X))]
+        return np.asarray(self.classes)[self._decide(self._network_outputs.of(X))]
 
     def write(
         self,
@@ -184,7 +185,7 @@ class TrainedModel:
         A language model could begin a text from nothing: `write` does.
         """
         if self.tags:
-            execution = self._execution(len(texts))
+            execution = self._network_outputs.execution(len(texts))
             with numerics_of(execution):
                 return text_array(tags_of(self.model, self._text_coding, texts.tolist(), execution))
         written = self.write(texts)
@@ -200,7 +201,7 @@ class TrainedModel:
         """
         if not self.gives_probabilities:
             return None
-        outputs = self._forward(X)
+        outputs = self._network_outputs.of(X)
         return confidence(outputs, self._decide(outputs))
 
     @property
@@ -271,54 +272,8 @@ class TrainedModel:
         """
         if not self.gives_probabilities:
             return None
-        P = self._forward(X)
+        P = self._network_outputs.of(X)
         return P if P.shape[1] > 1 else np.concatenate([1 - P, P], axis=1)
-
-    def _forward(self, X: Any) -> Array:
-        """The outputs (n, outputs) for what users pass, all of them finite."""
-        if self.coding is None:
-            X = self.inputs.converted(X)
-            found = self._predicted(X)
-            if found is not None:
-                return found
-        outputs = self._computed(self.inputs.checked(X))
-        if not np.isfinite(outputs).all():
-            raise DataError(OVERFLOW)
-        return outputs
-
-    def _predicted(self, X: Array) -> Array | None:
-        """The outputs by one call of the compiled kernels, which is much faster for few samples.
-
-        None if these do not know the network or the preprocessing, or if something is not finite.
-        """
-        model = self.model
-        if not model.can_predict or not X.flags.c_contiguous:
-            return None
-        factor = self.preprocessor.factor(X.dtype, model.dtype)
-        if factor is None:
-            return None
-        outputs, is_finite = model.predict(X, self._threads(len(X)), factor, checks=True)
-        if not is_finite:
-            return None
-        if self.scaler is None:
-            return outputs
-        outputs = self.scaler.undo(outputs)
-        return outputs if np.isfinite(outputs).all() else None
-
-    def _computed(self, X: Array) -> Array:
-        """The outputs (n, outputs) for raw inputs; where these are large, they may be infinite."""
-        execution = self._execution(len(X))
-        if self.coding is not None:
-            if self.coding.predicts == "text":
-                raise DataError("a decoder computes one symbol after another; use predict or write")
-            with numerics_of(execution):
-                found = outputs_of(self.model, self.coding.encode_inputs(X), execution)
-            outputs = found.values if isinstance(found, Ragged) else found
-            return outputs if self.scaler is None else self.scaler.undo(outputs)
-        with numerics_of(execution):
-            prepared = self.preprocessor(X, self.model.dtype)
-            outputs = self.model.forward(prepared, execution=execution)
-            return outputs if self.scaler is None else self.scaler.undo(outputs)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -369,7 +324,7 @@ class TrainedModel:
         Args:
             X: as for `outputs`.
         """
-        outputs = self._computed(self.inputs.checked(X))
+        outputs = self._network_outputs.computed(self.inputs.checked(X))
         return dict.fromkeys(np.flatnonzero(~np.isfinite(outputs).all(axis=1)).tolist(), OVERFLOW)
 
     def evaluate(self, split: str | None = None, data: EvaluationData = None) -> SetMetrics:
@@ -391,7 +346,9 @@ class TrainedModel:
         chosen = self._evaluation_set(split, data)
         prepared = chosen.prepared_for(self.model)
         metrics = chosen.task.metrics_at_the_end(chosen.name or "other")
-        figures = evaluate(self.model, prepared, metrics, self._execution(len(prepared)))
+        figures = evaluate(
+            self.model, prepared, metrics, self._network_outputs.execution(len(prepared))
+        )
         return SetMetrics(chosen.name, len(prepared), figures)
 
     def report(
@@ -414,7 +371,7 @@ class TrainedModel:
         """
         chosen = self._evaluation_set(split, data)
         prepared = chosen.prepared_for(self.model)
-        execution = self._execution(len(prepared))
+        execution = self._network_outputs.execution(len(prepared))
         if decoding and prepared.writing is None:
             raise UsageError("this model translates no texts, so it has no decoding methods")
         methods = [decoding_from(each) for each in decoding]
@@ -424,7 +381,7 @@ class TrainedModel:
         )
         if name is None:
             return report
-        warning = useless(
+        warning = constant_prediction_warning(
             task,
             self.model,
             prepared,
@@ -437,19 +394,6 @@ class TrainedModel:
     def _evaluation_set(self, split: str | None, data: EvaluationData) -> EvaluationSet:
         sets = EvaluationSets(self.config, self.info, self.inputs, self.scaler, self.sample_classes)
         return sets.load(split, data)
-
-    def _execution(self, samples: int) -> Execution:
-        """The threads, and the compiled kernels if they know the network.
-
-        NumPy takes the threads of training, because it rounds differently with another number.
-        """
-        if self.model.program is None:
-            return Execution(self.info["threads"])
-        return Execution(self._threads(samples), program=True)
-
-    def _threads(self, samples: int) -> int:
-        """The most threads of the compiled kernels."""
-        return self.config.training.threads or program_threads(self.model, samples)
 
     def __repr__(self) -> str:
         layers = ", ".join(str(stage.spec.tag()) for stage in self.model.stages)

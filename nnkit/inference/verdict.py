@@ -27,7 +27,7 @@ COMPARED: dict[TargetKind, str] = {
 }
 
 
-def useless(
+def constant_prediction_warning(
     task: Task,
     model: Model,
     data: PreparedSet,
@@ -35,7 +35,7 @@ def useless(
     figures: Mapping[str, float],
     train_targets: Callable[[], Targets],
 ) -> str | None:
-    """Says that a network is no better than a constant prediction on a set; None if it is better.
+    """A warning that a network is no better than a constant prediction; None if it is better.
 
     Of a forecast, it also says that it is worse than repeating the last value. Nothing is said
     about autoencoders and networks with a decoder, nor if class weights or a decision threshold

@@ -12,6 +12,7 @@ from nnkit.inference.text_alignment import TextAlignment
 
 LEAST_SHOWN = 0.05  # weight of a source symbol in a line of text
 CELL = 0.32  # inches of a symbol in the picture
+UPRIGHT = 2  # characters that fit above a column without being turned
 LARGEST = 30.0  # inches of a side of the picture
 
 
@@ -35,6 +36,8 @@ def as_lines(alignment: TextAlignment) -> list[str]:
 def draw_alignment(alignment: TextAlignment, path: Path, write: WriteFile = write_atomic) -> None:
     """Draws the weights as a matrix of grey cells: the source in columns, the text in rows.
 
+    Symbols of the source are upright if they all are short, else turned by 90°.
+
     Args:
         alignment: the weights.
         path: the .png or .svg file.
@@ -50,13 +53,19 @@ def draw_alignment(alignment: TextAlignment, path: Path, write: WriteFile = writ
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     rows, columns = alignment.weights.shape
-    size = (min(LARGEST, 1.5 + CELL * columns), min(LARGEST, 1.5 + CELL * rows))
+    size = (min(LARGEST, 2.5 + CELL * columns), min(LARGEST, 1.5 + CELL * rows))
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine())
     axes = figure.add_subplot()
-    axes.imshow(alignment.weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(columns), _labels(alignment.source, numbered=False), rotation=90)
+    cells = axes.imshow(alignment.weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    source = _labels(alignment.source, numbered=False)
+    turned = 90 if max(map(len, source)) > UPRIGHT else 0
+    axes.set_xticks(range(columns), source, rotation=turned)
     axes.set_yticks(range(rows), _labels(alignment.target, numbered=False))
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("source")
+    axes.set_ylabel("written text")
+    figure.colorbar(cells, ax=axes, label="attention", ticks=[0, 0.5, 1])
     content = BytesIO()
     # Without date, version and random ids, equal drawings give equal bytes.
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}

@@ -69,7 +69,7 @@ class RunComparison:
 
 
 def compare_runs(runs: Sequence[RunDirectory], metric: str | None = None) -> RunComparison:
-    """Compares runs.
+    """Compares settings, final metrics and learning curves of runs.
 
     Args:
         runs: the runs; differences are to the first.

@@ -28,7 +28,7 @@ POINTS = 2001  # points of a curve; odd, so that the middle of the range is incl
 
 
 class LoneActivation(Spec):
-    """An activation alone."""
+    """A document that holds nothing but an activation."""
 
     activation: AnyActivation
 

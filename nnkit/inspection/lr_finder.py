@@ -29,7 +29,7 @@ Ending = Literal["the whole range was tried", "the loss rose", "the loss was not
 
 
 class Rising(Schedule):
-    """lr · growth^t, for this test alone."""
+    """A rate that rises exponentially, lr · growth^t, for the range test alone."""
 
     kind: Literal["rising"] = "rising"
     growth: float
@@ -119,28 +119,11 @@ def find_lr(
             )
         trainer = Trainer(load_task(config))
     growth = (high / low) ** (1 / (steps - 1))
-    rising = config.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
-    # One more step, because the effect of a step is measured by the loss of the next batch.
-    loop = replace(
-        trainer.loop,
-        optimizer=rising,
-        steps=steps + 1,
-        evaluate_every=steps + 1,
-        average=None,
-        progress=Progress(),
-    )
+    loop = _rising(trainer.loop, low, growth, steps)
     losses: list[float] = []
-    ending: Ending = "the whole range was tried"
-    mean, best = RunningMean(), inf
     with numerics(trainer.model):
         try:
-            for loss in _losses(loop):
-                losses.append(loss)
-                smoothed = mean.after(loss)
-                best = min(best, smoothed)
-                if len(losses) > FEWEST and smoothed > limit(best):
-                    ending = "the loss rose"
-                    break
+            ending = _append_losses(losses, loop)
         except DivergedError:
             if not losses:
                 raise
@@ -164,6 +147,36 @@ def _check_range(low: float, high: float, steps: int) -> None:
         )
     if steps < FEWEST:
         raise UsageError(f"{steps} steps are too few to estimate a slope; use {FEWEST} or more")
+
+
+def _rising(loop: Loop, low: float, growth: float, steps: int) -> Loop:
+    """The loop from its start, with a rate that grows by a factor at each step."""
+    optimizer = loop.optimizer.model_copy(update={"lr": low, "schedule": Rising(growth=growth)})
+    # One more step, because the effect of a step is measured by the loss of the next batch.
+    return replace(
+        loop,
+        optimizer=optimizer,
+        steps=steps + 1,
+        evaluate_every=steps + 1,
+        average=None,
+        progress=Progress(),
+    )
+
+
+def _append_losses(losses: list[float], loop: Loop) -> Ending:
+    """Appends the loss of each step to a list, until it has risen too far; says why it ended.
+
+    Raises:
+        DivergedError: the loss is not finite.
+    """
+    mean, best = RunningMean(), inf
+    for loss in _losses(loop):
+        losses.append(loss)
+        smoothed = mean.after(loss)
+        best = min(best, smoothed)
+        if len(losses) > FEWEST and smoothed > limit(best):
+            return "the loss rose"
+    return "the whole range was tried"
 
 
 def _losses(loop: Loop) -> Iterator[float]:

@@ -77,7 +77,8 @@ def check_figure(name: str) -> str:
     split, _, metric = name.rpartition(".")
     known = [*LOSSES, *METRICS]
     if metric not in known:
-        close = get_close_matches(metric, known, 1)
+        begun = [name for name in known if len(metric) > 1 and name.startswith(metric)]
+        close = begun[:1] or get_close_matches(metric, known, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"available: {', '.join(known)}"
         raise UsageError(f"--metric {name}: unknown metric '{metric}'; {hint}")
     if split not in SETS:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.metrics.metric import Answer, Array, Metric, S, Statistic
+from nnkit.metrics.metric import Array, Metric, PredictionForm, S, Statistic
 
 
 class Accumulator:
@@ -26,16 +26,18 @@ class Accumulator:
         kinds = dict.fromkeys((*(metric.statistic for metric in self.metrics), *also))
         self.statistics: dict[type[Statistic], Statistic] = {kind: kind(width) for kind in kinds}
 
-    def add(self, targets: Any, answers: Callable[[Answer], Any], weights: Array | None) -> None:
-        """Accumulate a batch of samples.
+    def add(
+        self, targets: Any, predictions: Callable[[PredictionForm], Any], weights: Array | None
+    ) -> None:
+        """Accumulates a batch of samples.
 
         Args:
             targets: the true values, in the form that the statistics take.
-            answers: returns the predictions in a given form.
+            predictions: returns the predictions in a given form.
             weights: sample weights, (n,); None for equal weights.
         """
         counts = np.ones(len(targets)) if weights is None else weights
-        forms = {form: answers(form) for form in {kind.takes for kind in self.statistics}}
+        forms = {form: predictions(form) for form in {kind.takes for kind in self.statistics}}
         for kind, statistic in self.statistics.items():
             statistic.add(targets, forms[kind.takes], counts)
 

@@ -49,17 +49,19 @@ class BleuCounts(TextCounts):
 
     @classmethod
     def compare(cls, references: Sequence[str], hypothesis: str) -> Sequence[float]:
-        answer = cls.tokenizer(hypothesis)
+        prediction = cls.tokenizer(hypothesis)
         targets = [cls.tokenizer(reference) for reference in references]
-        closest = min((len(target) for target in targets), key=lambda r: (abs(r - len(answer)), r))
+        closest = min(
+            (len(target) for target in targets), key=lambda r: (abs(r - len(prediction)), r)
+        )
         matches, totals = [], []
         for n in range(1, ORDER + 1):
-            found, wanted = ngrams(answer, n), Counter[Sequence[str]]()
+            found, wanted = ngrams(prediction, n), Counter[Sequence[str]]()
             for target in targets:
                 wanted |= ngrams(target, n)
             matches.append((found & wanted).total())
             totals.append(found.total())
-        return (len(answer), closest, *matches, *totals)
+        return (len(prediction), closest, *matches, *totals)
 
 
 class BleuCountsInternational(BleuCounts):

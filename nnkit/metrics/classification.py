@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
+from nnkit.metrics.metric import Array, PredictionForm, Statistic, metric, ratio, share
 
 ROUNDING = 1e-13  # fraction of n² below which the spread is rounding error of a single class
 
@@ -27,32 +27,32 @@ class ClassCounts(Statistic):
     """Weights by class: the margins and the diagonal of the confusion matrix.
 
     Attributes:
-        meant: t (classes,), by true class.
-        answered: p (classes,), by predicted class.
-        right: c (classes,), of correct predictions.
+        true: t (classes,), by true class.
+        predicted: p (classes,), by predicted class.
+        correct: c (classes,), of correct predictions.
     """
 
-    takes: ClassVar[Answer] = "decisions"
+    takes: ClassVar[PredictionForm] = "decisions"
 
     def __init__(self, width: int) -> None:
-        self.meant, self.answered, self.right = np.zeros((3, width))
+        self.true, self.predicted, self.correct = np.zeros((3, width))
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        hit = targets == answers
-        classes = len(self.meant)
-        self.meant += np.bincount(targets, weights, classes)
-        self.answered += np.bincount(answers, weights, classes)
-        self.right += np.bincount(targets[hit], weights[hit], classes)
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        hit = targets == predictions
+        classes = len(self.true)
+        self.true += np.bincount(targets, weights, classes)
+        self.predicted += np.bincount(predictions, weights, classes)
+        self.correct += np.bincount(targets[hit], weights[hit], classes)
 
     @property
     def total(self) -> float:
         """The total weight n of the samples."""
-        return float(self.meant.sum())
+        return float(self.true.sum())
 
     @property
     def occurring(self) -> Array:
         """Mask (classes,) of the classes that occur in the targets or the predictions."""
-        return (self.meant + self.answered) > 0
+        return (self.true + self.predicted) > 0
 
 
 class Confusion(Statistic):
@@ -64,15 +64,15 @@ class Confusion(Statistic):
         weights: the weight of each pair.
     """
 
-    takes: ClassVar[Answer] = "decisions"
+    takes: ClassVar[PredictionForm] = "decisions"
 
     def __init__(self, width: int) -> None:
         self.classes = width
         self.pairs: Array = np.empty(0, dtype=np.int64)
         self.weights: Array = np.empty(0)
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        pairs = np.concatenate([self.pairs, targets * self.classes + answers])
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        pairs = np.concatenate([self.pairs, targets * self.classes + predictions])
         weights = np.concatenate([self.weights, weights])
         self.pairs, place = np.unique(pairs, return_inverse=True)
         self.weights = np.bincount(place, weights)
@@ -85,36 +85,36 @@ class Confusion(Statistic):
 
     def mistakes(self) -> list[tuple[int, int, float]]:
         """True class, wrongly predicted class and weight, the most frequent first."""
-        targets, answers = np.divmod(self.pairs, self.classes)
+        targets, predictions = np.divmod(self.pairs, self.classes)
         heaviest = np.argsort(-self.weights, kind="stable")
         return [
-            (int(targets[i]), int(answers[i]), float(self.weights[i]))
+            (int(targets[i]), int(predictions[i]), float(self.weights[i]))
             for i in heaviest
-            if targets[i] != answers[i] and self.weights[i] > 0
+            if targets[i] != predictions[i] and self.weights[i] > 0
         ]
 
 
 class Counts(Protocol):
-    """Protocol of weights by class, or by label: t `meant`, p `answered`, and c `right`."""
+    """Protocol of weights by class, or by label: t `true`, p `predicted`, and c `correct`."""
 
-    meant: Array
-    answered: Array
-    right: Array
+    true: Array
+    predicted: Array
+    correct: Array
 
 
 def precisions(counts: Counts) -> Array:
     """The precision P_k of each class, (classes,)."""
-    return ratio(counts.right, counts.answered)
+    return ratio(counts.correct, counts.predicted)
 
 
 def recalls(counts: Counts) -> Array:
     """The recall R_k of each class, (classes,)."""
-    return ratio(counts.right, counts.meant)
+    return ratio(counts.correct, counts.true)
 
 
 def f1s(counts: Counts) -> Array:
     """The F1 score F_k of each class, (classes,)."""
-    return ratio(2 * counts.right, counts.meant + counts.answered)
+    return ratio(2 * counts.correct, counts.true + counts.predicted)
 
 
 def macro(by_class: Array, counts: ClassCounts) -> float:
@@ -124,12 +124,12 @@ def macro(by_class: Array, counts: ClassCounts) -> float:
 
 def weighted(by_class: Array, counts: ClassCounts) -> float:
     """Mean over the classes weighted by support, Σ t_k x_k / n."""
-    return share(float(by_class @ counts.meant), counts.total)
+    return share(float(by_class @ counts.true), counts.total)
 
 
 def micro(counts: ClassCounts) -> float:
     """Σ c_k / n, the value that precision, recall and F1 share when pooled over all classes."""
-    return share(counts.right.sum(), counts.total)
+    return share(counts.correct.sum(), counts.total)
 
 
 def detector(by_class: Array, counts: ClassCounts) -> float:
@@ -149,8 +149,8 @@ def balanced_accuracy(counts: ClassCounts) -> float:
 
     Brodersen et al. 2010, The balanced accuracy and its posterior distribution.
     """
-    meant = counts.meant > 0
-    return float(recalls(counts)[meant].mean()) if meant.any() else 0.0
+    occurs = counts.true > 0
+    return float(recalls(counts)[occurs].mean()) if occurs.any() else 0.0
 
 
 @metric(ClassCounts, higher_is_better=True)
@@ -235,11 +235,11 @@ def mcc(counts: ClassCounts) -> float:
     (n Σ c_k − Σ t_k p_k) / √((n² − Σ p_k²) (n² − Σ t_k²)): Gorodkin 2004, Comparing two K-category
     assignments by a K-category correlation coefficient, eq. 8; for two classes Matthews 1975.
     """
-    n, t, p = counts.total, counts.meant, counts.answered
+    n, t, p = counts.total, counts.true, counts.predicted
     spread_t, spread_p = n * n - t @ t, n * n - p @ p
     if min(spread_t, spread_p) <= ROUNDING * n * n:
         return 0.0
-    return float((n * counts.right.sum() - t @ p) / np.sqrt(spread_t * spread_p))
+    return float((n * counts.correct.sum() - t @ p) / np.sqrt(spread_t * spread_p))
 
 
 @metric(ClassCounts, higher_is_better=True, least=-1.0)
@@ -249,7 +249,7 @@ def cohen_kappa(counts: ClassCounts) -> float:
     Here a is the accuracy. Cohen 1960, A coefficient of agreement for nominal scales, eq. 1.
     """
     n = counts.total
-    by_chance = counts.meant @ counts.answered
+    by_chance = counts.true @ counts.predicted
     if n * n - by_chance <= ROUNDING * n * n:
         return 0.0
-    return float((n * counts.right.sum() - by_chance) / (n * n - by_chance))
+    return float((n * counts.correct.sum() - by_chance) / (n * n - by_chance))

@@ -48,17 +48,21 @@ def equal_positions(first: Sequence[Hashable], second: Sequence[Hashable]) -> in
     return sum(a == b for a, b in zip(first, second, strict=False))
 
 
-def nearest(references: Sequence[Sequence[Hashable]], answer: Sequence[Hashable]) -> list[float]:
+def nearest(
+    references: Sequence[Sequence[Hashable]], prediction: Sequence[Hashable]
+) -> list[float]:
     """The distance from the nearest reference, and the length of that reference."""
-    pairs = ((levenshtein(reference, answer), -len(reference)) for reference in references)
+    pairs = ((levenshtein(reference, prediction), -len(reference)) for reference in references)
     distance, negative = min(pairs)
     return [distance, -negative]
 
 
-def agreement(references: Sequence[Sequence[Hashable]], answer: Sequence[Hashable]) -> list[float]:
+def agreement(
+    references: Sequence[Sequence[Hashable]], prediction: Sequence[Hashable]
+) -> list[float]:
     """Equal positions with the most similar reference, and the length of the longer of the two."""
     pairs = [
-        (equal_positions(reference, answer), max(len(reference), len(answer)))
+        (equal_positions(reference, prediction), max(len(reference), len(prediction)))
         for reference in references
     ]
     return [*max(pairs, key=lambda pair: (share(*pair), pair[1]))]

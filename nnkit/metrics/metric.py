@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Answer = Literal["decisions", "scores", "probabilities", "outputs", "log_probabilities", "texts"]
+PredictionForm = Literal[
+    "decisions", "scores", "probabilities", "outputs", "log_probabilities", "texts"
+]
 # One class per sample, several yes/no labels, real numbers, a label at each position, or text.
 TargetKind = Literal["classes", "labels", "numbers", "sequences", "texts"]
 
@@ -30,22 +32,22 @@ class Statistic(ABC):
         has_width: whether it depends on the number of classes, labels or outputs.
     """
 
-    takes: ClassVar[Answer]
+    takes: ClassVar[PredictionForm]
     kind: ClassVar[TargetKind] = "classes"
     has_width: ClassVar[bool] = True
 
     @abstractmethod
     def __init__(self, width: int) -> None:
-        """Start empty; `width` is the number of classes, labels or outputs, 0 if unused."""
+        """Starts empty; `width` is the number of classes, labels or outputs, 0 if unused."""
 
     @abstractmethod
-    def add(self, targets: Any, answers: Any, weights: Array) -> None:
-        """Accumulate a batch of samples.
+    def add(self, targets: Any, predictions: Any, weights: Array) -> None:
+        """Accumulates a batch of samples.
 
         Args:
             targets: class numbers (n,), labels (n, labels), real numbers (n, outputs), n sequences
                 of labels, or the references of n texts.
-            answers: predictions in the form given by `takes`.
+            predictions: predictions in the form given by `takes`.
             weights: sample weights, (n,), none negative.
         """
 
@@ -76,22 +78,22 @@ class Metric(Generic[S]):
     def __call__(
         self,
         targets: Any,
-        answers: Any,
+        predictions: Any,
         weights: Array | None = None,
         *,
         classes: int | None = None,
     ) -> float:
-        """Compute the metric over a whole set at once.
+        """Computes the metric over a whole set at once.
 
         Args:
             targets: the true values, in the form of the statistic's kind of targets.
-            answers: predictions in the form that the statistic takes.
+            predictions: predictions in the form that the statistic takes.
             weights: sample weights, (n,); None for equal weights.
             classes: the number of classes; by default inferred from predictions and targets.
         """
-        width = _width(targets, answers, classes) if self.statistic.has_width else 0
+        width = _width(targets, predictions, classes) if self.statistic.has_width else 0
         statistic = self.statistic(width)
-        statistic.add(targets, answers, np.ones(len(targets)) if weights is None else weights)
+        statistic.add(targets, predictions, np.ones(len(targets)) if weights is None else weights)
         return self.of(statistic)
 
     @property
@@ -100,16 +102,16 @@ class Metric(Generic[S]):
         return self.statistic.kind
 
 
-def _width(targets: Array, answers: Array, classes: int | None) -> int:
-    if answers.ndim == 2:
-        return answers.shape[1]
-    return classes or int(max(targets.max(), answers.max(), 1)) + 1
+def _width(targets: Array, predictions: Array, classes: int | None) -> int:
+    if predictions.ndim == 2:
+        return predictions.shape[1]
+    return classes or int(max(targets.max(), predictions.max(), 1)) + 1
 
 
 def metric(
     statistic: type[S], *, higher_is_better: bool, least: float = 0.0, most: float = 1.0
 ) -> Callable[[Callable[[S], float]], Metric[S]]:
-    """Turn a formula over a statistic into the metric of that name, by default from 0 to 1."""
+    """Turns a formula over a statistic into the metric of that name, by default from 0 to 1."""
 
     def of(formula: Callable[[S], float]) -> Metric[S]:
         return Metric(formula.__name__, statistic, formula, higher_is_better, least, most)
@@ -118,10 +120,10 @@ def metric(
 
 
 def ratio(parts: Array, wholes: Array) -> Array:
-    """Divide elementwise, with 0 where the divisor is 0."""
+    """Divides elementwise, with 0 where the divisor is 0."""
     return np.where(wholes != 0, parts / np.where(wholes != 0, wholes, 1.0), 0.0)
 
 
 def share(part: float, whole: float) -> float:
-    """Divide, with 0 where the divisor is 0."""
+    """Divides, with 0 where the divisor is 0."""
     return float(part / whole) if whole else 0.0

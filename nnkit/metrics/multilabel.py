@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from nnkit.metrics import classification as of_classes
-from nnkit.metrics.metric import Answer, Array, Statistic, TargetKind, metric, share
+from nnkit.metrics.metric import Array, PredictionForm, Statistic, TargetKind, metric, share
 from nnkit.metrics.ranking import area_under_roc, precision_over_thresholds, weights_by_score
 
 
@@ -24,32 +24,32 @@ class LabelCounts(Statistic):
 
     Attributes:
         total: n, of all samples.
-        meant: t (labels,), with the label.
-        answered: p (labels,), predicted to have it.
-        right: c (labels,), with the label and predicted to have it.
+        true: t (labels,), with the label.
+        predicted: p (labels,), predicted to have it.
+        correct: c (labels,), with the label and predicted to have it.
         decided: correct decisions, yes or no, (labels,).
         exact: samples all of whose labels are predicted correctly.
     """
 
-    takes: ClassVar[Answer] = "decisions"
+    takes: ClassVar[PredictionForm] = "decisions"
     kind: ClassVar[TargetKind] = "labels"
 
     def __init__(self, width: int) -> None:
         self.total = self.exact = 0.0
-        self.meant, self.answered, self.right, self.decided = np.zeros((4, width))
+        self.true, self.predicted, self.correct, self.decided = np.zeros((4, width))
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        hit = targets == answers
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        hit = targets == predictions
         self.total += float(weights.sum())
         self.exact += float(weights @ hit.all(axis=1))
         self.decided += weights @ hit
-        self.meant += weights @ targets
-        self.answered += weights @ answers
-        self.right += weights @ (targets * answers)
+        self.true += weights @ targets
+        self.predicted += weights @ predictions
+        self.correct += weights @ (targets * predictions)
 
 
 def _weighted(by_label: Array, counts: LabelCounts) -> float:
-    return share(float(by_label @ counts.meant), counts.meant.sum())
+    return share(float(by_label @ counts.true), counts.true.sum())
 
 
 @metric(LabelCounts, higher_is_better=True)
@@ -85,7 +85,7 @@ def precision_macro(counts: LabelCounts) -> float:
 @metric(LabelCounts, higher_is_better=True)
 def precision_micro(counts: LabelCounts) -> float:
     """Precision pooled over all labels, Σ c_k / Σ p_k."""
-    return share(counts.right.sum(), counts.answered.sum())
+    return share(counts.correct.sum(), counts.predicted.sum())
 
 
 @metric(LabelCounts, higher_is_better=True)
@@ -109,7 +109,7 @@ def recall_macro(counts: LabelCounts) -> float:
 @metric(LabelCounts, higher_is_better=True)
 def recall_micro(counts: LabelCounts) -> float:
     """Recall pooled over all labels, Σ c_k / Σ t_k."""
-    return share(counts.right.sum(), counts.meant.sum())
+    return share(counts.correct.sum(), counts.true.sum())
 
 
 @metric(LabelCounts, higher_is_better=True)
@@ -133,7 +133,7 @@ def f1_macro(counts: LabelCounts) -> float:
 @metric(LabelCounts, higher_is_better=True)
 def f1_micro(counts: LabelCounts) -> float:
     """F1 pooled over all labels, 2 Σ c_k / Σ (p_k + t_k)."""
-    return share(2 * counts.right.sum(), counts.meant.sum() + counts.answered.sum())
+    return share(2 * counts.correct.sum(), counts.true.sum() + counts.predicted.sum())
 
 
 @metric(LabelCounts, higher_is_better=True)
@@ -145,14 +145,14 @@ def f1_weighted(counts: LabelCounts) -> float:
 class LabelScores(Statistic):
     """The scores of all labels of all samples, because a ranking needs the whole set."""
 
-    takes: ClassVar[Answer] = "scores"
+    takes: ClassVar[PredictionForm] = "scores"
     kind: ClassVar[TargetKind] = "labels"
 
     def __init__(self, width: int) -> None:
         self.parts: list[tuple[Array, Array, Array]] = []
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        self.parts.append((targets, answers, weights))
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        self.parts.append((targets, predictions, weights))
 
     def curves(self) -> list[tuple[Array, Array]]:
         """Weights of samples with and without each label, by decreasing score."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.metric import Answer, Array, Statistic, metric, share
+from nnkit.metrics.metric import Array, PredictionForm, Statistic, metric, share
 
 BINS = 15
 SMALLEST = np.finfo(np.float64).eps  # probabilities are kept this far from 0 and 1 under logarithms
@@ -24,18 +24,18 @@ class ProbabilitySums(Statistic):
             edge: Σ w, Σ w max_k y_k, and Σ w of correct predictions, (3, 15).
     """
 
-    takes: ClassVar[Answer] = "probabilities"
+    takes: ClassVar[PredictionForm] = "probabilities"
 
     def __init__(self, width: int) -> None:
         self.classes = width
         self.total = self.surprise = self.squares = 0.0
         self.bins = np.zeros((3, BINS))
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        given = np.take_along_axis(answers, targets[:, None], axis=1)[:, 0]
-        decided = answers.argmax(axis=1)
-        confidence = np.take_along_axis(answers, decided[:, None], axis=1)[:, 0]
-        misses = answers.copy()
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        given = np.take_along_axis(predictions, targets[:, None], axis=1)[:, 0]
+        decided = predictions.argmax(axis=1)
+        confidence = np.take_along_axis(predictions, decided[:, None], axis=1)[:, 0]
+        misses = predictions.copy()
         misses[np.arange(len(targets)), targets] -= 1
         self.total += float(weights.sum())
         self.surprise -= float(weights @ np.log(np.clip(given, SMALLEST, 1 - SMALLEST)))

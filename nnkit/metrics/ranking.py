@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.metric import Answer, Array, Statistic, metric, ratio, share
+from nnkit.metrics.metric import Array, PredictionForm, Statistic, metric, ratio, share
 
 
 class TrueClassRanks(Statistic):
@@ -18,15 +18,15 @@ class TrueClassRanks(Statistic):
         by_rank: Σ w of the samples whose true class has that rank, (classes,).
     """
 
-    takes: ClassVar[Answer] = "scores"
+    takes: ClassVar[PredictionForm] = "scores"
 
     def __init__(self, width: int) -> None:
         self.by_rank = np.zeros(width)
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        own = np.take_along_axis(answers, targets[:, None], axis=1)
-        later = np.arange(answers.shape[1]) > targets[:, None]
-        ranks = ((answers > own) | ((answers == own) & later)).sum(axis=1)
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        own = np.take_along_axis(predictions, targets[:, None], axis=1)
+        later = np.arange(predictions.shape[1]) > targets[:, None]
+        ranks = ((predictions > own) | ((predictions == own) & later)).sum(axis=1)
         self.by_rank += np.bincount(ranks, weights, len(self.by_rank))
 
     def top(self, k: int) -> float:
@@ -61,14 +61,14 @@ def top_10_accuracy(ranks: TrueClassRanks) -> float:
 class Scores(Statistic):
     """All scores of all samples, because a ranking needs the whole set."""
 
-    takes: ClassVar[Answer] = "scores"
+    takes: ClassVar[PredictionForm] = "scores"
 
     def __init__(self, width: int) -> None:
         self.classes = width
         self.parts: list[tuple[Array, Array, Array]] = []
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        self.parts.append((targets, answers, weights))
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        self.parts.append((targets, predictions, weights))
 
     def curves(self) -> dict[int, tuple[Array, Array]]:
         """Weights of positive and negative samples by decreasing score, for each class.

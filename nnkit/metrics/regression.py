@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nnkit.metrics.metric import Answer, Array, Statistic, TargetKind, metric, ratio, share
+from nnkit.metrics.metric import Array, PredictionForm, Statistic, TargetKind, metric, ratio, share
 
 
 class Moments:
@@ -25,7 +25,7 @@ class Moments:
         self.mean, self.squares = np.zeros((2, width))
 
     def add(self, values: Array, weights: Array) -> None:
-        """Accumulate values (n, outputs) with weights (n,)."""
+        """Accumulates values (n, outputs) with weights (n,)."""
         weight = float(weights.sum())
         if weight == 0:
             return
@@ -46,15 +46,15 @@ class Moments:
 class Errors(Statistic):
     """Moments of the targets t and of the errors y − t, and Σ w |y − t|, (outputs,)."""
 
-    takes: ClassVar[Answer] = "outputs"
+    takes: ClassVar[PredictionForm] = "outputs"
     kind: ClassVar[TargetKind] = "numbers"
 
     def __init__(self, width: int) -> None:
         self.targets, self.errors = Moments(width), Moments(width)
         self.absolute = np.zeros(width)
 
-    def add(self, targets: Array, answers: Array, weights: Array) -> None:
-        errors = answers - targets
+    def add(self, targets: Array, predictions: Array, weights: Array) -> None:
+        errors = predictions - targets
         self.targets.add(targets, weights)
         self.errors.add(errors, weights)
         self.absolute += weights @ np.abs(errors)

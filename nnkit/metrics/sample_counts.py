@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from nnkit.errors import DataError
-from nnkit.metrics.metric import Answer, Array, Statistic, TargetKind
+from nnkit.metrics.metric import Array, PredictionForm, Statistic, TargetKind
 
 References = str | Sequence[str]  # of one text
 C = TypeVar("C", bound="SampleCounts")
@@ -32,8 +32,8 @@ class SampleCounts(Statistic):
     def __init__(self, width: int = 0) -> None:
         self._batches: list[tuple[Array, Array]] = []  # rows and weights
 
-    def add(self, targets: Sequence[Any], answers: Sequence[Any], weights: Array) -> None:
-        counts = [self.count(t, a) for t, a in zip(targets, answers, strict=True)]
+    def add(self, targets: Sequence[Any], predictions: Sequence[Any], weights: Array) -> None:
+        counts = [self.count(t, a) for t, a in zip(targets, predictions, strict=True)]
         rows = np.array(counts, dtype=np.float64).reshape(-1, len(self.names))
         self._batches.append((rows, weights))
 
@@ -57,11 +57,11 @@ class SampleCounts(Statistic):
 
     @classmethod
     @abstractmethod
-    def count(cls, target: Any, answer: Any) -> Sequence[float]:
+    def count(cls, target: Any, prediction: Any) -> Sequence[float]:
         """The counts of one sample, in the order of `names`."""
 
     def weighted(self, weights: Array) -> Self:
-        """The same counts with other sample weights, (n,)."""
+        """A copy of the counts with other sample weights, (n,)."""
         other = type(self)()
         other._batches = [(self.rows, weights)]
         return other
@@ -85,14 +85,14 @@ class TextCounts(SampleCounts):
     """Counts from a text, the hypothesis, and its references."""
 
     kind: ClassVar[TargetKind] = "texts"
-    takes: ClassVar[Answer] = "texts"
+    takes: ClassVar[PredictionForm] = "texts"
 
     @classmethod
-    def count(cls, target: References, answer: str) -> Sequence[float]:
+    def count(cls, target: References, prediction: str) -> Sequence[float]:
         references = (target,) if isinstance(target, str) else target
         if not references:
-            raise DataError(f"the text {answer!r} has no reference to be compared with")
-        return cls.compare(references, answer)
+            raise DataError(f"the text {prediction!r} has no reference to be compared with")
+        return cls.compare(references, prediction)
 
     @classmethod
     @abstractmethod

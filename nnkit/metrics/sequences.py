@@ -11,7 +11,7 @@ from math import exp, inf, log
 from typing import ClassVar
 
 from nnkit.errors import DataError
-from nnkit.metrics.metric import Answer, Array, metric, share
+from nnkit.metrics.metric import Array, PredictionForm, metric, share
 from nnkit.metrics.sample_counts import SampleCounts
 
 
@@ -28,32 +28,33 @@ def without_padding(ids: Array, lengths: Array) -> list[Array]:
 class LabelMatches(SampleCounts):
     """Positions of a sequence, correct ones, and whether all are correct."""
 
-    takes: ClassVar[Answer] = "decisions"
+    takes: ClassVar[PredictionForm] = "decisions"
     names: ClassVar[tuple[str, ...]] = ("correct", "positions", "exact")
 
     @classmethod
-    def count(cls, target: Sequence[Hashable], answer: Sequence[Hashable]) -> Sequence[float]:
-        if len(target) != len(answer):
+    def count(cls, target: Sequence[Hashable], prediction: Sequence[Hashable]) -> Sequence[float]:
+        if len(target) != len(prediction):
             raise DataError(
-                f"{len(answer)} labels were predicted for a sequence of {len(target)} positions"
+                f"{len(prediction)} labels were predicted for a sequence of {len(target)} positions"
             )
-        correct = sum(a == b for a, b in zip(target, answer, strict=True))
+        correct = sum(a == b for a, b in zip(target, prediction, strict=True))
         return [correct, len(target), correct == len(target)]
 
 
 class Surprisals(SampleCounts):
     """Positions of a sequence, and −Σ ln p over them, p the probability of the true label."""
 
-    takes: ClassVar[Answer] = "log_probabilities"
+    takes: ClassVar[PredictionForm] = "log_probabilities"
     names: ClassVar[tuple[str, ...]] = ("nats", "positions")
 
     @classmethod
-    def count(cls, target: Sequence[Hashable], answer: Array) -> Sequence[float]:
-        if len(target) != len(answer):
+    def count(cls, target: Sequence[Hashable], prediction: Array) -> Sequence[float]:
+        given, positions = len(prediction), len(target)
+        if given != positions:
             raise DataError(
-                f"{len(answer)} probabilities were given for a sequence of {len(target)} positions"
+                f"{given} probabilities were given for a sequence of {positions} positions"
             )
-        return [-float(sum(answer.tolist())), len(target)]
+        return [-float(sum(prediction.tolist())), positions]
 
 
 @metric(LabelMatches, higher_is_better=True)

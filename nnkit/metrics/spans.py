@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from nnkit.errors import DataError
-from nnkit.metrics.metric import Answer, metric, share
+from nnkit.metrics.metric import PredictionForm, metric, share
 from nnkit.metrics.sample_counts import SampleCounts
 
 Span = tuple[int, int, str]  # first position, position after the last, type
@@ -52,12 +52,12 @@ def spans(tags: Sequence[str]) -> set[Span]:
 class SpanCounts(SampleCounts):
     """True, predicted and correctly predicted spans of a sequence of BIO tags."""
 
-    takes: ClassVar[Answer] = "decisions"
+    takes: ClassVar[PredictionForm] = "decisions"
     names: ClassVar[tuple[str, ...]] = ("true", "predicted", "correct")
 
     @classmethod
-    def count(cls, target: Sequence[str], answer: Sequence[str]) -> Sequence[float]:
-        wanted, found = spans(target), spans(answer)
+    def count(cls, target: Sequence[str], prediction: Sequence[str]) -> Sequence[float]:
+        wanted, found = spans(target), spans(prediction)
         return [len(wanted), len(found), len(wanted & found)]
 
 

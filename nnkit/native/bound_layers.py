@@ -11,8 +11,6 @@ from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.layer_buffers import Allocator, LayerBuffers
 from nnkit.native.program_layer import Frame, ProgramLayer
 
-WORTH_PACKING = 128  # samples from which weights are packed first, as in `source/walk.h`
-
 
 def bound_layers(
     layers: Sequence[ProgramLayer],
@@ -33,11 +31,7 @@ def bound_layers(
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
-    packed = (
-        not training
-        and samples >= WORTH_PACKING
-        and all(layer.kind == LayerKind.DENSE for layer in layers)
-    )
+    packed = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None

@@ -1,5 +1,6 @@
 """Compiles the C kernels into one shared library: `python -m nnkit.native.build [FOLDER]`.
 
+The compiler decides for which system and processor: CC may name one for others than this machine.
 Only the standard library is used, because the build hook of the package (`hatch_build.py`) runs
 this before anything is installed.
 """
@@ -31,37 +32,30 @@ COMMON = ("processor.c", "team.c", "pace.c", "decimals.c")  # compiled once, for
 COMPILERS = ("cc", "gcc", "clang")
 
 
-def build(
-    folder: Path = FOLDER,
-    compiler: Sequence[str] = (),
-    extra: Sequence[str] = (),
-    machine: str = "",
-    system: str = sys.platform,
-) -> Path:
-    """Compiles the library, for all instruction sets of a kind of processor.
+def build(folder: Path = FOLDER, compiler: Sequence[str] = (), extra: Sequence[str] = ()) -> Path:
+    """Compiles the library, for all instruction sets of the compiler's processor.
 
     Args:
         folder: where the library is written.
         compiler: the compiler's command; by default that of the environment variable CC, or the
             first of `COMPILERS` that is installed.
         extra: more flags, such as those of a sanitizer.
-        machine: the processor, if it is another than this machine's, as `platform.machine` names
-            it; the compiler's command must then say so too.
-        system: the operating system, as `sys.platform` names it.
 
     Returns:
         The library's path.
 
     Raises:
-        BuildError: there is no compiler, or it fails; the message has its output.
+        BuildError: there is no compiler, there are no kernels for its processor, or it fails; the
+            message then has its output.
     """
+    command = [*(compiler or find_compiler())]
+    machine, system = target_of(command)
     windows = system == "win32"
     flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
     linking = [
         *([] if windows else ["-lm", "-pthread"]),
         *([] if "-g" in extra else ["-Wl,-S" if system == "darwin" else "-Wl,-s"]),  # no symbols
     ]
-    command = [*(compiler or find_compiler())]
     with tempfile.TemporaryDirectory() as place:
         objects = Path(place)
         jobs = [
@@ -107,7 +101,20 @@ def find_compiler() -> list[str]:
     return found
 
 
-def _run(command: Sequence[str]) -> None:
+def target_of(command: Sequence[str]) -> tuple[str, str]:
+    """The processor and the system that a compiler compiles for, as Python names them.
+
+    Raises:
+        BuildError: the compiler does not run.
+    """
+    triple = _run([*command, "-dumpmachine"]).strip()  # such as x86_64-linux-gnu
+    machine, _, rest = triple.partition("-")
+    names = {"windows": "win32", "mingw": "win32", "darwin": "darwin", "macos": "darwin"}
+    return machine, next((system for name, system in names.items() if name in rest), "linux")
+
+
+def _run(command: Sequence[str]) -> str:
+    """Runs a command and returns what it prints."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -115,6 +122,7 @@ def _run(command: Sequence[str]) -> None:
     if done.returncode:
         output = (done.stdout + done.stderr).strip()
         raise BuildError(f"{shlex.join(command)}: exit code {done.returncode}\n{output}")
+    return done.stdout
 
 
 def main() -> None:

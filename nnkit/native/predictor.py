@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import addressof, c_char, c_double, c_int64, c_void_p
+from ctypes import addressof, c_char, c_int64, c_void_p, pointer
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from nnkit.native.program import Program
 from nnkit.native.structures import PaceStructure
 
 Array = NDArray[Any]
-BYTES = np.dtype(np.uint8)
 # A pass that takes less keeps the GIL, which costs less than to wait for it afterwards.
 QUICK = 20e-6  # seconds
 LENGTHS = 16  # of numbers of samples, in bits; larger numbers count among the largest
@@ -30,13 +29,13 @@ class Predictor:
         self._inputs, self._width = program.inputs, program.outputs.shape[1]
         self._dtype = program.outputs.dtype
         self._paces = [PaceStructure() for _ in range(LENGTHS)]
-        self._pace_addresses = [addressof(pace) for pace in self._paces]
-        inputs, outputs, execution = (
-            (c_void_p, c_int64, c_double, c_int64),
-            (c_void_p, c_int64),
-            (c_int64, c_void_p),
+        self._settings: tuple[int, int, bool, float] | None = None  # that the structure has
+        signature = (
+            "predict",
+            program.bits,
+            c_int64,
+            *(c_void_p, c_void_p, c_int64, c_void_p, c_int64),
         )
-        signature = "predict", program.bits, c_int64, c_void_p, *inputs, *outputs, *execution
         self._predict = program.library.function(*signature)
         self._quick_predict = program.library.function(*signature, keeps_gil=True)
 
@@ -64,19 +63,21 @@ class Predictor:
         if samples == 0:
             return outputs, True
         length = min(samples.bit_length(), LENGTHS - 1)
+        settings = threads, length, X.itemsize == 1, factor
+        if settings != self._settings:  # to set them takes as long as to predict a sample
+            self._set(*settings)
         quick = 0 < self._paces[length].alone * samples < QUICK
         is_finite = (self._quick_predict if quick else self._predict)(
-            self._address,
-            address_of(X),
-            X.dtype == BYTES,
-            factor,
-            samples,
-            address_of(outputs),
-            checks,
-            threads,
-            self._pace_addresses[length],
+            self._address, address_of(X), samples, address_of(outputs), checks
         )
         return outputs, bool(is_finite)
+
+    def _set(self, threads: int, length: int, are_bytes: bool, factor: float) -> None:
+        """Sets how the next batches are predicted; batches of a length are equally fast."""
+        structure = self._program.structure
+        structure.threads, structure.pace = threads, pointer(self._paces[length])
+        structure.inputs_are_bytes, structure.input_scale = are_bytes, factor
+        self._settings = threads, length, are_bytes, factor
 
     def release(self) -> None:
         """Does nothing, because no reference to inputs is kept."""
@@ -84,6 +85,7 @@ class Predictor:
 
 def address_of(array: Array) -> int:
     """The address of a C-ordered array's memory; faster than `array.ctypes.data` if writable."""
-    if array.flags.writeable:
+    try:
         return addressof(c_char.from_buffer(array.data))
-    return array.ctypes.data
+    except TypeError:  # it is read-only
+        return array.ctypes.data

@@ -161,6 +161,7 @@ class PaceStructure(Structure):
         ("together", c_double),
         ("until_trial", c_double),
         ("failed", c_double),
+        ("waking", c_double),
     )
 
 

@@ -214,7 +214,7 @@ def stages_of(links: Iterable[PlacedLayer], form: Form) -> tuple[Stage, ...]:
 
 
 class PlacedLayer(NamedTuple):
-    """A layer of a chain.
+    """A layer in the order of a network, with its name and the setting that it comes from.
 
     Attributes:
         name: the layer's name in the network.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -95,57 +96,59 @@ def check_model(
     loss()
     dX = network.backward(network.dY, now)
     grads = {name: view.copy() for name, view in model.layout.views(model.grads).items()}
-    blocks = [(name, view, grads[name]) for name, view in model.layout.views(model.params).items()]
-    if dX is not None:
-        blocks.append(("input", X, np.array(dX)))
-    scale = abs(loss())
-    return [
-        _check(name, block, grad, loss, scale, generator(seed, f"gradcheck/{name}"), per_block)
-        for name, block, grad in blocks
+    blocks = [
+        _Block(name, view, grads[name]) for name, view in model.layout.views(model.params).items()
     ]
+    if dX is not None:
+        blocks.append(_Block("input", X, np.array(dX)))
+    floor = max(FLOOR * abs(loss()), 1e-12)
+    return [_check(block, loss, floor, seed, per_block) for block in blocks]
+
+
+class _Block(NamedTuple):
+    """A block of numbers that the loss depends on, with its gradient, of the same shape."""
+
+    name: str
+    values: Array
+    grad: Array
 
 
 def _check(
-    name: str,
-    block: Array,
-    grad: Array,
-    loss: Callable[[], float],
-    scale: float,
-    rng: np.random.Generator,
-    per_block: int,
+    block: _Block, loss: Callable[[], float], floor: float, seed: int, per_block: int
 ) -> BlockCheck:
-    entries = rng.permutation(block.size)[:per_block]
-    floor = max(FLOOR * scale, 1e-12)
+    """Compares some entries one by one, and the whole block along a random direction."""
+    rng, shape = generator(seed, f"gradcheck/{block.name}"), block.values.shape
+    entries = rng.permutation(block.values.size)[:per_block]
     errors: list[float] = []
     kinks = 0
     for entry in entries:
-        direction = np.zeros(block.size)
+        direction = np.zeros(block.values.size)
         direction[entry] = 1.0
-        error = _error_along(direction.reshape(block.shape), block, grad, loss, floor)
+        error = _error_along(direction.reshape(shape), block, loss, floor)
         if error is None:
             kinks += 1
         else:
             errors.append(error)
-    line = rng.standard_normal(block.shape)
-    along = _error_along(line / np.linalg.norm(line), block, grad, loss, floor)
+    line = rng.standard_normal(shape)
+    along = _error_along(line / np.linalg.norm(line), block, loss, floor)
     if along is not None:
         errors.append(along)
-    return BlockCheck(name, block.shape, len(entries) - kinks, kinks, max(errors, default=np.nan))
+    return BlockCheck(block.name, shape, len(entries) - kinks, kinks, max(errors, default=np.nan))
 
 
 def _error_along(
-    direction: Array, block: Array, grad: Array, loss: Callable[[], float], floor: float
+    direction: Array, block: _Block, loss: Callable[[], float], floor: float
 ) -> float | None:
     """The relative error of the derivative along a direction, or None at a kink of the loss."""
-    analytic = float(np.vdot(grad, direction))
-    left, right = _slopes(direction, block, loss, STEP)
+    analytic = float(np.vdot(block.grad, direction))
+    left, right = _slopes(direction, block.values, loss, STEP)
     wide = (left + right) / 2
     error = abs(analytic - wide) / max(abs(analytic), abs(wide), floor)
     if error < TOLERANCE:
         return error
     # For a smooth loss both steps give the same slope. Across a kink they differ, and if the kink
     # is outside the shorter step, the shorter step gives the right one.
-    near_left, near_right = _slopes(direction, block, loss, STEP / STEP_REDUCTION)
+    near_left, near_right = _slopes(direction, block.values, loss, STEP / STEP_REDUCTION)
     narrow = (near_left + near_right) / 2
     closer = abs(analytic - narrow) / max(abs(analytic), abs(narrow), floor)
     if closer < error / KINK_RATIO:
@@ -162,13 +165,13 @@ def _error_along(
 
 
 def _slopes(
-    direction: Array, block: Array, loss: Callable[[], float], step: float
+    direction: Array, values: Array, loss: Callable[[], float], step: float
 ) -> tuple[float, float]:
     """One-sided difference quotients of the loss along a direction; their mean is central."""
-    start, here = block.copy(), loss()
-    block[...] = start - step * direction
+    start, here = values.copy(), loss()
+    values[...] = start - step * direction
     below = loss()
-    block[...] = start + step * direction
+    values[...] = start + step * direction
     above = loss()
-    block[...] = start
+    values[...] = start
     return (here - below) / step, (above - here) / step

@@ -35,7 +35,7 @@ from nnkit.nn.sequence_programs import SequenceProgramNetwork
 from nnkit.ranks import ALONE
 
 PROGRAM_BATCH = 4096  # samples; packing the weights takes less than a hundredth of the time
-FEW_SAMPLES = 64  # a predictor's least capacity
+FEW_SAMPLES = 64  # that any predictor has room for
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
 
 Batchwise = Network | MicroBatches | ProgramNetwork | Seq2SeqNetwork  # all process whole batches
@@ -445,13 +445,20 @@ class Model:
         Returns:
             The outputs (n, *output_shape), and False if something was found that is not finite.
         """
-        capacity = min(max(1 << (len(X) - 1).bit_length(), FEW_SAMPLES), self._most_predicted)
+        capacity = self._least_capacity
+        if len(X) > capacity:
+            capacity = min(1 << (len(X) - 1).bit_length(), self._most_predicted)
         arena = self._predictors.take()
         try:
             predictor = arena.get(capacity, lambda buffers: self._predictor(capacity, buffers))
             return predictor.outputs(X, threads, factor, checks)
         finally:
             self._predictors.give_back(arena)
+
+    @cached_property
+    def _least_capacity(self) -> int:
+        """The number of samples that any predictor can process at a time."""
+        return min(FEW_SAMPLES, self._most_predicted)
 
     @cached_property
     def _most_predicted(self) -> int:

@@ -22,7 +22,7 @@ class Averaging(Component):
     """
 
     def has_started(self, step: int, steps: int) -> bool:
-        """Whether averaging has has_started after step `step` (from 1) of `steps`."""
+        """Whether averaging has started after step `step` (from 1) of `steps`."""
         return True
 
     @abstractmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nnkit.errors import CheckpointError
+from nnkit.mistaken_files import mistaken_for
 
 HEADER_KEY = "nnkit"  # a single key, because safetensors does not preserve the order of keys
 
@@ -38,9 +39,10 @@ def parse_header(file: IO[bytes], size: int, path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: there is no such header.
     """
-    problem = "not an nnkit checkpoint, or damaged"
-    if path.suffix in (".yaml", ".yml"):
-        problem = "not a checkpoint but a config; train it, and give the name of the run"
+    mistake = mistaken_for(path, "a checkpoint")
+    problem = (
+        f"{mistake}; give the name of a run" if mistake else "not an nnkit checkpoint, or damaged"
+    )
     not_ours = CheckpointError(f"{path}: {problem}")
     start = file.read(8)
     if len(start) < 8:

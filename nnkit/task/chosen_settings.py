@@ -18,11 +18,13 @@ class TableSettings:
         settings: the settings, as in a config.
         reasons: a reason for a setting or, by its name and an item, for an item of a list.
         texts: the column of texts, if it is the only input; it is ignored by the source.
+        remark_lines: lines to leave out that hold a remark in the first cell and nothing else.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
     texts: str | None = None
+    remark_lines: set[int] = field(default_factory=set)
 
     def add(self, setting: str, item: Any, reason: str) -> None:
         """Adds an item to a list."""

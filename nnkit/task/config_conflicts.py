@@ -16,10 +16,11 @@ from nnkit.nn.layer_list import Following
 from nnkit.nn.layer_spec import LayerSpec
 from nnkit.nn.layers.embedding import Embedding
 from nnkit.nn.layers.weighted import InitializedLayer, TrainedLayer
+from nnkit.nn.loss import Loss
 from nnkit.nn.seq2seq.attention import Attention
-from nnkit.task.answers import gives_probabilities
 from nnkit.task.config import Config, Training
 from nnkit.task.gate import impossible_bounds
+from nnkit.task.predictions import gives_probabilities
 
 
 def checked(config: Config) -> Config:
@@ -246,20 +247,55 @@ def _output(config: Config) -> Following:
 
 def _output_conflicts(config: Config) -> Iterator[SettingError]:
     """Checks that the output activation fits the loss, the metrics and `activation.inference`."""
-    loss, layers, section = config.loss, config.architecture.layer_list, config.activation
-    last, own = layers.last, layers.own_activation(layers.last)
     output, blamed, _ = _output(config)
-    if own is not None and not layers.last_is_hidden and section.output is not None:
+    yield from _last_layer_conflicts(config, output)
+    yield from _loss_conflicts(config.loss, output, blamed)
+    yield from _threshold_conflicts(config.activation.threshold, output)
+    if not gives_probabilities(output):
+        for i, name in enumerate(config.training.metrics):
+            if METRICS[name].statistic.takes == "probabilities":
+                yield SettingError(
+                    ("training", "metrics", i),
+                    f"'{name}' needs probabilities, which '{output.tag()}' does not return",
+                )
+    inference = config.activation.inference
+    if inference is not None and inference.is_threshold and output.nonnegative:
+        yield SettingError(
+            ("activation", "inference"),
+            f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "
+            "remove it",
+        )
+    layers = config.architecture.layer_list
+    units = layers.layers[layers.last].output_units
+    if units is not None and units < output.least_units:
+        yield SettingError(
+            (*layers.path_of(layers.last), "units"),
+            f"{output.tag()} over 1 unit is always {'0' if output.log_probability else '1'}; use "
+            "one unit per class, or binary_cross_entropy with 1",
+        )
+
+
+def _last_layer_conflicts(config: Config, output: Activation) -> Iterator[SettingError]:
+    """Checks that the last layer's own activation is the only one, or no probability."""
+    layers = config.architecture.layer_list
+    own = layers.own_activation(layers.last)
+    if own is None:
+        return
+    if not layers.last_is_hidden and config.activation.output is not None:
         yield SettingError(
             ("activation", "output"),
-            f"layer {last} sets its own activation, '{own.tag()}'; keep one of the two",
+            f"layer {layers.last} sets its own activation, '{own.tag()}'; keep one of the two",
         )
-    if own is not None and layers.last_is_hidden and own == output and output.probability:
+    if layers.last_is_hidden and own == output and output.probability:
         yield SettingError(
-            (*layers.path_of(last), "activation"),
+            (*layers.path_of(layers.last), "activation"),
             f"'{own.tag()}' would be applied after this layer and again at the end; "
             f"remove it here, or, if both are intended, add '- activation: {own.tag()}' after it",
         )
+
+
+def _loss_conflicts(loss: Loss, output: Activation, blamed: SettingPath) -> Iterator[SettingError]:
+    """Checks that the loss can learn from the outputs; `blamed` is the setting that names them."""
     pair = f"'{loss.tag()}' expects"
     if loss.outputs is not None and output.tag() not in loss.outputs:
         instead = ", or binary_cross_entropy" if loss.output == "softmax" else ""
@@ -273,26 +309,4 @@ def _output_conflicts(config: Config) -> Iterator[SettingError]:
             blamed,
             f"{pair} outputs of either sign, but '{output.tag()}' is never negative; "
             "use 'identity'",
-        )
-    yield from _threshold_conflicts(section.threshold, output)
-    if not gives_probabilities(output):
-        for i, name in enumerate(config.training.metrics):
-            if METRICS[name].statistic.takes == "probabilities":
-                yield SettingError(
-                    ("training", "metrics", i),
-                    f"'{name}' needs probabilities, which '{output.tag()}' does not return",
-                )
-    inference = section.inference
-    if inference is not None and inference.is_threshold and output.nonnegative:
-        yield SettingError(
-            ("activation", "inference"),
-            f"'{inference.tag()}' splits outputs at 0, but '{output.tag()}' is never negative; "
-            "remove it",
-        )
-    units = layers.layers[last].output_units
-    if units is not None and units < output.least_units:
-        yield SettingError(
-            (*layers.path_of(last), "units"),
-            f"{output.tag()} over 1 unit is always {'0' if output.log_probability else '1'}; use "
-            "one unit per class, or binary_cross_entropy with 1",
         )

@@ -1,14 +1,17 @@
-"""Rows of a table that hold no sample: units, totals, footers, ruled lines, repeated headers."""
+"""Rows of a table that hold no sample: units, totals, remarks, ruled lines, repeated headers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from nnkit.data.tables.dates import date_orders
+from nnkit.data.tables.detection import shortened
 from nnkit.data.tables.dialect import open_text
 from nnkit.data.tables.kinds import Kind, profile_column
+from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
 from nnkit.task.chosen_settings import TableSettings
@@ -16,9 +19,12 @@ from nnkit.task.chosen_settings import TableSettings
 TOTALS = re.compile(
     r"(grand |sub)?totals?|sum|sums|average|mean|avg|summe|gesamt|insgesamt", re.IGNORECASE
 )
+# Within the name of a row, such as `Total of March` or `Tagessumme`.
+SUBTOTALS = re.compile(r"\b(sub)?totals?\b|\bsums?\b|summe\b|\b(ins)?gesamt\b", re.IGNORECASE)
 RULE = re.compile(r"(?:[^\w\s]|_){2,}")
-MOST_BROKEN = 20  # rows with another number of cells that are left out …
+MOST_BROKEN = 20  # rows with another number of cells, or remarks, that are left out …
 FRACTION_BROKEN = 0.05  # … and at most this fraction of all rows
+FEWEST_OTHERS = 2  # columns with values besides the first, to tell a remark from a missing label
 
 
 def read_whole_rows(chosen: TableSettings) -> ParsedTable:
@@ -40,12 +46,14 @@ def read_whole_rows(chosen: TableSettings) -> ParsedTable:
 
 
 def leave_out_rows(table: ParsedTable, chosen: TableSettings) -> bool:
-    """Leaves out units, totals, ruled lines and repeated headers; says whether there are any."""
+    """Leaves out units, totals, remarks, ruled lines, repeated headers; says whether any are."""
     before = len(chosen.settings.get("leave_out", ()))
     _repeated_headers(table, chosen)
     _ruled_lines(table, chosen)
     _units(table, chosen)
+    _remarks(table, chosen)
     _totals(table, chosen)
+    _subtotals(table, chosen)
     return len(chosen.settings.get("leave_out", ())) > before
 
 
@@ -101,15 +109,80 @@ def _units(table: ParsedTable, chosen: TableSettings) -> None:
         chosen.add("leave_out", line, f"line {line} holds units, such as {units}")
 
 
+def _remarks(table: ParsedTable, chosen: TableSettings) -> None:
+    """Leaves out rows with a text in the first cell alone, such as footers and headings.
+
+    A text that occurs in other rows too, a number or a date may be a sample of which the rest is
+    missing.
+    """
+    others = range(1, len(table.names))
+    rows = set(_rows_without(table, others)) - set(_rows_without(table, table.columns))
+    if not rows or len(rows) > min(MOST_BROKEN, FRACTION_BROKEN * table.rows):
+        return
+    if sum(not table.missing(i).all() for i in others) < FEWEST_OTHERS:
+        return
+    first = table.columns[0]
+    often = {word for word, count in zip(first.words, first.counts, strict=True) if count > 1}
+    lines = {table.lines.of(row) for row in rows}
+    mark = chosen.source().dialect.delimiter.encode()
+    for number, line in _lines(table, chosen):
+        text = line.partition(mark)[0].strip(b" \"'").decode(errors="replace")
+        if number not in lines or text in often or _is_value(text, table.form):
+            continue
+        reason = f"line {number} holds '{shortened(text)}' and nothing else"
+        chosen.add("leave_out", number, reason)
+        chosen.remark_lines.add(number)
+
+
+def _is_value(text: str, form: NumberFormat) -> bool:
+    return form.parse(text) is not None or bool(date_orders([text]))
+
+
+def _rows_without(table: ParsedTable, columns: Iterable[int]) -> list[int]:
+    """The rows in which all of some columns are missing."""
+    rows = np.arange(table.rows)
+    for i in columns:
+        rows = rows[table.missing(i)[rows]]
+        if not len(rows):
+            break
+    found: list[int] = rows.tolist()
+    return found
+
+
 def _totals(table: ParsedTable, chosen: TableSettings) -> None:
-    """Leaves out a row of totals at the end."""
+    """Leaves out a row of totals at the end, below which there may be empty rows."""
+    empty = set(_rows_without(table, table.columns))
     last = table.rows - 1
+    while last in empty:
+        last -= 1
     for i in range(len(table.names)):
         column = table.columns[i]
         texts = [odd.text for odd in column.odd if odd.row == last]
-        if column.codes is not None and (code := int(np.asarray(column.codes)[last])) >= 0:
+        code = -1 if column.codes is None else int(np.asarray(column.codes)[last])
+        if code >= 0 and column.counts[code] == 1:
             texts.append(column.words[code])
         for found in texts:
             if TOTALS.fullmatch(found) and last:
                 line = table.lines.of(last)
                 chosen.add("leave_out", line, f"line {line}, '{found}', is a total")
+
+
+def _subtotals(table: ParsedTable, chosen: TableSettings) -> None:
+    """Leaves out totals between rows, such as those of days, in which most cells are empty."""
+    names = {
+        text
+        for column in table.columns.values()
+        for text in (*column.words, *(odd.text for odd in column.odd))
+        if SUBTOTALS.search(text)
+    }
+    if not names:
+        return
+    mark, found = chosen.source().dialect.delimiter.encode(), {}
+    for number, line in _lines(table, chosen):
+        cells = [cell.strip(b" \"'") for cell in line.split(mark)]
+        text = next(filter(None, cells), b"").decode(errors="replace")
+        if text in names and cells.count(b"") > len(cells) / 2:
+            found[number] = text
+    if len(found) <= FRACTION_BROKEN * table.rows:
+        for number, text in found.items():
+            chosen.add("leave_out", number, f"'{shortened(text)}' is a total")

@@ -24,10 +24,12 @@ from nnkit.data.tables.quoting import in_yaml
 from nnkit.data.text.csv_pairs import read_csv_pairs
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.chosen_settings import TableSettings
+from nnkit.task.series_starter import starter_for_series
 from nnkit.task.starter_network import suitable_network
 from nnkit.task.table_of_texts import as_pairs
 from nnkit.task.table_options import TableOptions
 from nnkit.task.table_settings import choose_settings
+from nnkit.task.target_range import wide_range
 from nnkit.task.text_starter import (
     TextStarter,
     TextTask,
@@ -92,6 +94,8 @@ def starter_for(
             texts = task_of_texts(data)
         if texts is not None:
             return _for_texts(texts, data, folder)
+    if options.is_series:
+        return _for_series(data, options, folder, held_out or {})
     is_table = data is not None and not data.is_dir() and data.suffix not in (".npz", ".npy")
     if not is_table and options != TableOptions():
         raise UsageError("--label and the options after it are for tables; give a table")
@@ -107,6 +111,26 @@ def starter_for(
     if data.suffix == ".npz":
         return _for_archive(files, folder)
     return _for_npy(data, _place(data, folder))
+
+
+def _for_series(
+    data: Path | None, options: TableOptions, folder: Path, held_out: Mapping[str, Path]
+) -> Starter:
+    if data is None or data.is_dir() or data.suffix in (".npz", ".npy"):
+        raise UsageError("--task forecast is for tables; give one with a row for each time")
+    if held_out:
+        raise UsageError("--task forecast holds out the last rows: no --validation, no --test")
+    found = starter_for_series(data, options)
+    text = _template("series").format(
+        rows=_count(found.rows, "row"),
+        window=found.source["window"],
+        label=" and ".join(map(legible, found.labels)),
+        source=_source({"kind": "series", "path": _place(data, folder), **found.source}, {}),
+        scaling="{standardize: all}" if len(found.labels) == 1 else "standardize",
+        outputs=len(found.labels),
+        epochs=found.epochs,
+    )
+    return Starter(text, remarks=(found.remark,))
 
 
 def _for_texts(task: TextTask, data: Path, folder: Path) -> Starter:
@@ -189,8 +213,21 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
         **_parts(dataset),
     )
     taken = _taken_for(columns, dataset, is_decided=options.task is not None)
-    remarks = (*chosen.remarks(), taken, *dataset.notices)
+    remarks = (
+        *chosen.remarks(),
+        taken,
+        *_of_range(dataset),
+        *_maybe_series(chosen, dataset),
+        *dataset.notices,
+    )
     return Starter(text, columns, remarks)
+
+
+def _maybe_series(chosen: TableSettings, dataset: Dataset) -> list[str]:
+    """Names the task for time series, if there is a column of dates and a number to predict."""
+    if len(chosen.settings.get("dates", ())) != 1 or dataset.classes is not None:
+        return []
+    return ["if the rows are a time series, --task forecast predicts values from those before"]
 
 
 def _drop_unlabelled(columns: Sequence[ColumnReport], chosen: TableSettings) -> None:
@@ -309,7 +346,7 @@ def _for_arrays(dataset: Dataset, settings: Mapping[str, Any]) -> Starter:
     if len(shape) > 1 and not pictures:
         text = text.replace("    - dense:", "    - flatten\n    - dense:", 1)
     remarks = (f"inputs: {form}",) if form else ()
-    return Starter(text, remarks=(*remarks, _classes_in_words(dataset)))
+    return Starter(text, remarks=(*remarks, _classes_in_words(dataset), *_of_range(dataset)))
 
 
 def _form_in_words(shape: tuple[int, ...], *, pictures: bool, grey: bool) -> str | None:
@@ -351,7 +388,7 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
     loss = "squared_error" if scaled else "cross_entropy" if classes else "binary_cross_entropy"
     return {
         "split": _split(dataset, network.validation),
-        "target": "  target: standardize  # undone in predictions and metrics\n" if scaled else "",
+        "target": _scaling(dataset) if scaled else "",
         "task": _task(dataset),
         "hidden": network.hidden,
         "outputs": classes or int(dataset.samples.targets.shape[1]),
@@ -360,6 +397,24 @@ def _parts(dataset: Dataset) -> dict[str, Any]:
         "regularization": _flow(network.regularization),
         "training": _flow(network.training),
     }
+
+
+def _scaling(dataset: Dataset) -> str:
+    """The setting `target` for numbers, with comments."""
+    lines = [line for reason in _of_range(dataset) for line in _comment(reason, 2)]
+    return "\n".join([*lines, "  target: standardize  # undone in predictions and metrics\n"])
+
+
+def _of_range(dataset: Dataset) -> Sequence[str]:
+    """A remark on targets that span many orders of magnitude; nothing on others."""
+    if dataset.classes is not None or (found := wide_range(dataset.samples.targets[:])) is None:
+        return ()
+    what = f"label '{dataset.label}' ranges" if dataset.label else "the targets range"
+    remark = (
+        f"{what} {found}, so that the largest decide the fit; if errors matter in proportion, try "
+        "target: log instead of standardize, and compare"
+    )
+    return (remark,)
 
 
 def _split(dataset: Dataset, validation: float) -> str:

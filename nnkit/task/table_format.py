@@ -9,13 +9,16 @@ from itertools import chain
 from pathlib import Path
 
 from nnkit.data.sources.csv import Csv
+from nnkit.data.tables.dates import no_dates
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.kinds import MARKS, MOSTLY, Kind, profile_column
+from nnkit.data.tables.kinds import FEW_NUMBERS, MARKS, MOSTLY, Kind, may_contain, profile_column
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import column_called
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.table_options import TableOptions
+
+MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 
 
 def choose_dialect(path: Path, options: TableOptions) -> TableSettings:
@@ -130,7 +133,7 @@ def mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSetting
         marker = profile.marker
         if marker is None or i in labels:
             continue
-        if any(other.marker != marker and other.low <= marker <= other.high for other in profiles):
+        if may_contain(profiles, marker) is not None:
             continue  # where a setting would be wrong for the other column, a notice is left
         text = f"{marker:.15g}"
         count = f"{profile.marked:,} of {profile.present:,}"
@@ -138,3 +141,35 @@ def mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSetting
         chosen.add("also_missing", text, reason)
         found = True
     return found
+
+
+def mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
+    """Lists the few words between dates as missing values; says whether there are any."""
+    found = False
+    for i, column in table.columns.items():
+        words = column.words
+        if i in labels or column.numbers or column.too_many or len(words) <= FEW_NUMBERS:
+            continue
+        others = no_dates(words)
+        few = len(others) <= min(MOST_EXCEPTIONS, (1 - MOSTLY) * len(words))
+        if not others or not few or not words_elsewhere(table, i).isdisjoint(others):
+            continue
+        line = table.lines.of(table.first(i, words.index(others[0])))
+        reason = (
+            f"{column_called(table.names[i])}: {len(words) - len(others):,} of {len(words):,} "
+            f"different cells are dates, but line {line} holds '{others[0]}'"
+        )
+        for word in others:
+            chosen.add("also_missing", word, reason)
+        found = True
+    return found
+
+
+def words_elsewhere(table: ParsedTable, index: int) -> set[str]:
+    """The words of the columns of words, but for one column."""
+    return {
+        word
+        for i, column in table.columns.items()
+        if i != index and not column.numbers
+        for word in column.words
+    }

@@ -21,6 +21,7 @@ class TableOptions:
         missing: further cell contents that mean a missing value.
         decimal: the decimal mark.
         units: texts beside numbers that are not part of them.
+        is_series: whether the table is a time series, of which the next rows are predicted.
         text_task: what is predicted of texts, if the file is one of texts instead.
     """
 
@@ -31,4 +32,5 @@ class TableOptions:
     missing: Sequence[str] = ()
     decimal: Literal[".", ","] | None = None
     units: Sequence[str] = ()
+    is_series: bool = False
     text_task: TextTask | None = None

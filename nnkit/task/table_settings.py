@@ -25,12 +25,18 @@ from nnkit.data.tables.quoting import column_called
 from nnkit.errors import DataError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.rows_left_out import leave_out_rows, read_whole_rows
-from nnkit.task.table_format import choose_dialect, choose_format, mark_missing
+from nnkit.task.table_format import (
+    MOST_EXCEPTIONS,
+    choose_dialect,
+    choose_format,
+    mark_missing,
+    mark_no_dates,
+    words_elsewhere,
+)
 from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
 from nnkit.task.table_options import TableOptions
 from nnkit.task.text_starter import are_texts
 
-MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
 
 
@@ -49,6 +55,8 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
             table = chosen.source().read_everything()
     labels = [_label(table, name) for name in options.labels] or [_last_column(table)]
     if mark_missing(table, labels, chosen):
+        table = chosen.source().read_everything()
+    if mark_no_dates(table, labels, chosen):
         table = chosen.source().read_everything()
     profiles = {i: profile_column(table, i) for i in range(len(table.names))}
     if len(labels) == 1:
@@ -77,6 +85,8 @@ def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings
     """
     texts = column_of_texts(table, labels) if len(labels) == 1 else None
     others = settings_not_of_pairs(chosen.settings)
+    if chosen.remark_lines.issuperset(chosen.settings.get("leave_out", ())):
+        others = [name for name in others if name != "leave_out"]  # pairs need both cells
     if texts is None or others:
         reasons = list(chosen.remarks())
         if texts is not None:
@@ -84,10 +94,10 @@ def _take_texts(table: ParsedTable, labels: Sequence[int], chosen: TableSettings
                 f"the texts of column '{texts}' could be the input if the file needed no setting "
                 f"{' and '.join(others)}"
             )
-        raise UsageError(
-            f"{table.path}: no input column is left besides the label "
-            f"'{table.names[labels[0]]}'; {'; '.join(reasons)}"
-        )
+        if profile_column(table, labels[0]).kind is Kind.NUMBERS:
+            reasons.append("--task forecast predicts it from the rows before, in a time series")
+        nothing = f"no input column is left besides the label '{table.names[labels[0]]}'"
+        raise UsageError(f"{table.path}: {'; '.join([nothing, *reasons])}")
     chosen.texts = texts
 
 
@@ -288,12 +298,7 @@ def _exceptions_are_missing(
     """Lists texts between numbers as missing values, or leaves out the column or the rows."""
     texts = [odd.text for odd in profile.odd]
     reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
-    elsewhere = {
-        word
-        for i, column in table.columns.items()
-        if table.names[i] != profile.name and not column.numbers
-        for word in column.words
-    }
+    elsewhere = words_elsewhere(table, table.index(profile.name))
     if len(texts) > MOST_EXCEPTIONS or profile.odd_cells > profile.numbers:
         chosen.add("ignore", profile.name, reason)
     elif elsewhere.isdisjoint(texts):

@@ -15,6 +15,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.params import Shape
 from nnkit.task.config import Config
 from nnkit.task.config_loading import ConfigLike, load_config
+from nnkit.task.data_files import check_data_files
 from nnkit.task.evaluation_metrics import check_metrics
 from nnkit.task.model_factory import model_for
 from nnkit.task.sequence_coding import SequenceCoding, predicted
@@ -32,7 +33,9 @@ def load_task(config: Config, dataset: Dataset | None = None) -> Task:
         DataError: the data is missing or damaged.
         SettingError: the split, the preprocessing or the scaling does not fit the data.
     """
-    dataset = config.data.load() if dataset is None else dataset
+    if dataset is None:
+        check_data_files(config)
+        dataset = config.data.load()
     sets = split_dataset(dataset, config.data.split, config.seed)
     for name in config.training.evaluate_on or ():
         if name not in sets:

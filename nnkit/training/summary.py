@@ -12,7 +12,7 @@ from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, save_threshold, versions
 from nnkit.inference.threshold import ChosenThreshold, choose_threshold
-from nnkit.inference.verdict import useless
+from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
@@ -31,32 +31,15 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
     Raises:
         DivergedError: a metric is NaN or infinite.
     """
-    task, model, loop = trainer.task, trainer.model, trainer.loop
+    model, loop = trainer.model, trainer.loop
     directory, monitor = trainer.directory, trainer.plan.monitor
     last_sum = weights_sum(model.params)
     copy_params(trainer.ranks.on_first(lambda: read_checkpoint(directory.best)), model)
     threshold = _chosen_threshold(trainer)
-    results: dict[str, dict[str, float]] = {}
-    sizes: dict[str, int] = {}
-    for name in ("train", "validation", "test"):
-        if name in task.sets:
-            data = trainer.sets[name]
-            if threshold is not None:
-                data = replace(data, threshold=threshold.value)
-            results[name], sizes[name] = (
-                evaluate(model, data, task.metrics_at_the_end(name)),
-                len(data),
-            )
-    if loop.regularization.penalizes:
-        penalty = loop.regularization.penalty(model.params[model.layout.decayed])
-        results["train"]["objective"] = results["train"]["loss"] + penalty
-    for name, figures in results.items():
-        for figure, value in figures.items():
-            if not isfinite(value):
-                raise DivergedError(f"{name}.{figure} is {value} with the best weights")
+    results = _results(trainer, threshold)
     evaluated = next(name for name in ("test", "validation", "train") if name in results)
-    warning = useless(
-        task,
+    warning = constant_prediction_warning(
+        trainer.task,
         model,
         trainer.sets[evaluated],
         evaluated,
@@ -70,7 +53,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "monitor": monitor,
         "best": {"step": trainer.best.step, monitor: trainer.best.value},
         "results": results,
-        "samples": sizes,
+        "samples": {name: len(trainer.sets[name]) for name in results},
         **({} if threshold is None else {"threshold": threshold.record()}),
         "warnings": [] if warning is None else [warning],
         "peak": _peaks(records),
@@ -79,6 +62,30 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "versions": versions(),
     }
     return trainer.ranks.on_first(lambda: judged(summary, trainer.config.expect, directory))
+
+
+def _results(trainer: Trainer, threshold: ChosenThreshold | None) -> dict[str, dict[str, float]]:
+    """The metrics of each set, and the objective on the training set if it has a penalty.
+
+    Raises:
+        DivergedError: one of them is NaN or infinite.
+    """
+    task, model, regularization = trainer.task, trainer.model, trainer.loop.regularization
+    results: dict[str, dict[str, float]] = {}
+    for name in ("train", "validation", "test"):
+        if name in task.sets:
+            data = trainer.sets[name]
+            if threshold is not None:
+                data = replace(data, threshold=threshold.value)
+            results[name] = evaluate(model, data, task.metrics_at_the_end(name))
+    if regularization.penalizes:
+        penalty = regularization.penalty(model.params[model.layout.decayed])
+        results["train"]["objective"] = results["train"]["loss"] + penalty
+    for name, figures in results.items():
+        for figure, value in figures.items():
+            if not isfinite(value):
+                raise DivergedError(f"{name}.{figure} is {value} with the best weights")
+    return results
 
 
 def _chosen_threshold(trainer: Trainer) -> ChosenThreshold | None:

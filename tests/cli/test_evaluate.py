@@ -61,9 +61,8 @@ def test_a_checkpoint_that_is_not(program: Program, trained: Path) -> None:
 def test_a_file_that_is_none(program: Program, tmp_path: Path) -> None:
     answer = program("eval", IRIS)
     assert answer.code == 3
-    assert answer.errors == [
-        f"{IRIS}: not a checkpoint but a config; train it, and give the name of the run"
-    ]
+    advice = f"`nnkit train {IRIS}` trains it; give the name of a run"
+    assert answer.errors == [f"{IRIS}: this is a config, not a checkpoint; {advice}"]
     (tmp_path / "damaged").write_bytes(b"no checkpoint")
     answer = program("eval", tmp_path / "damaged")
     assert answer.code == 3
@@ -221,7 +220,8 @@ def test_data_that_was_moved(program: Program, tmp_path: Path) -> None:
     before = program("eval", run, "--json").json
     here.rename(there)
     gone = program("eval", run)
-    assert (gone.code, gone.errors) == (3, [f"{here}: no such file"])
+    place = f"data.source.path: {here}"
+    assert (gone.code, gone.errors) == (3, [f"{place}: no such file; did you mean 'there.csv'?"])
     assert program("eval", run, "--data", "there.csv", "--json").json == before
 
 
@@ -252,6 +252,22 @@ def test_another_table(program: Program, trained: Path, tmp_path: Path) -> None:
         assert row["target"] == cells[-1]
     right = np.mean([row["target"] == row["predicted"] for row in written])
     assert found["metrics"]["accuracy"] == right
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_rows_without_a_label_are_counted_and_left_out(
+    program: Program, trained: Path, tmp_path: Path
+) -> None:
+    """The model's settings cannot be changed, and a row without a label cannot be evaluated."""
+    other_table(tmp_path / "other.csv")
+    header, *rows = (tmp_path / "other.csv").read_text(encoding="utf-8").splitlines()
+    cells = rows[-1].split(",")
+    cells[header.split(",").index("species")] = ""
+    (tmp_path / "other.csv").write_text("\n".join([header, *rows[:-1], ",".join(cells)]))
+    answer = program("eval", trained, "--data", "other.csv", "--json")
+    assert (answer.code, answer.json["samples"]) == (0, 21)
+    said = f"other.csv:{len(rows) + 1}: the label 'species' is missing; 1 of 22 rows lacks it"
+    assert answer.err.startswith(f"warning: {said}")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 import nnkit
 from nnkit.nn.form import Form
-from tests.cli.program import TABLES, Program
+from tests.cli.program import SHORT, TABLES, Program
 
 
 def test_what_it_writes_is_a_valid_config(program: Program, tmp_path: Path) -> None:
@@ -43,6 +44,8 @@ def test_a_folder_that_is_not_is_named(program: Program) -> None:
         (("t.csv", "--delimiter", "tabs"), "--delimiter tabs: expected one character, tab or sp"),
         (("t.csv", "--task", "regression"), "--task regression: t.csv: column 'b' holds words, s"),
         (("t.csv", "--label", "c"), "--label c: t.csv: no column 'c'; available: a, b"),
+        (("one.csv",), "one.csv: no input column is left besides the label 'a'; --task fore"),
+        (("7.png",), "7.png: contains NUL characters; this is a picture, not a table; `nnkit pred"),
         (("missing.csv",), "missing.csv: no such file"),
         (("missing.npz",), "missing.npz: no such file"),
     ],
@@ -51,9 +54,11 @@ def test_mistakes_say_what_to_do_and_leave_no_config(
     program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
 ) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n3,x\n")
+    (tmp_path / "one.csv").write_text("a\n1\n2\n3\n")
+    Image.new("L", (8, 8)).save(tmp_path / "7.png")
     answer = program("init", *arguments)
     assert answer.code in (2, 3)
-    assert answer.errors[0].startswith(error)
+    assert f"{answer.errors[0]}\n".startswith(error)
     assert list(tmp_path.glob("*.yaml")) == []
 
 
@@ -458,3 +463,57 @@ def test_held_out_sets_of_pictures_and_archives(program: Program, tmp_path: Path
         assert checked["sets"]["validation"]["samples"] == samples
         assert checked["sets"]["test"]["samples"] > 0
         (tmp_path / "c.yaml").unlink()
+
+
+def test_a_time_series(program: Program, tmp_path: Path) -> None:
+    lines = [f"{2000 + i};{i % 7},5;{i}\n" for i in range(120)]
+    (tmp_path / "s.csv").write_text("Sales by year\nyear;sold;lost\n" + "".join(lines))
+    answer = program("init", "s.csv", "--task", "forecast", "--label", "sold")
+    assert answer.code == 0, answer.err
+    assert "12 successive rows predict the next value of 'sold'" in " ".join(answer.err.split())
+    source = yaml.safe_load((tmp_path / "s.yaml").read_text())["data"]["source"]
+    found = {"label": "sold", "window": 12, "delimiter": ";", "skip_rows": 1, "decimal": ","}
+    assert source == {"kind": "series", "path": "s.csv", **found}
+    assert program("train", "s.yaml", *SHORT, "--quiet").code == 0
+
+
+def test_several_series(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("".join(f"{i},{i / 2},{-i}\n" for i in range(400)))
+    labels = ("--label", "1", "--label", "2")
+    assert program("init", "s.csv", "--task", "forecast", *labels).code == 0
+    config = yaml.safe_load((tmp_path / "s.yaml").read_text())
+    assert config["data"]["source"] == {
+        "kind": "series",
+        "path": "s.csv",
+        "label": [1, 2],
+        "header": False,
+        "window": 24,
+    }
+    assert config["architecture"]["layers"][-1] == {"dense": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((), "--task forecast is for tables; give one with a row for each time"),
+        (("s.csv",), "{}/s.csv:3: column 'x' is missing; "),
+        (("s.csv", "--label", "y"), "data.source.label: {}/s.csv: no column 'y'; available: t, x"),
+        (("s.csv", "--missing", "-9"), "--missing and --unit are not for --task forecast"),
+        (("s.csv", "--test", "s.csv"), "--task forecast holds out the last rows"),
+    ],
+)
+def test_mistakes_about_a_time_series(
+    program: Program, tmp_path: Path, arguments: tuple[str, ...], error: str
+) -> None:
+    (tmp_path / "s.csv").write_text("t,x\n1,2\n2,\n3,4\n")
+    answer = program("init", *arguments, "--task", "forecast")
+    assert answer.code in (2, 3)
+    assert answer.errors[0].startswith(error.format(tmp_path))
+
+
+def test_a_table_that_may_be_a_time_series_names_the_task(program: Program, tmp_path: Path) -> None:
+    days = [f"{2000 + i // 12}-{i % 12 + 1:02}-05,{i % 12},{i % 7}.5\n" for i in range(60)]
+    (tmp_path / "s.csv").write_text("day,wind,sold\n" + "".join(days))
+    assert "--task forecast" in program("init", "s.csv").err
+    (tmp_path / "n.csv").write_text("id,sold\n" + "".join(f"a{i},{i}.5\n" for i in range(60)))
+    assert "--task forecast predicts it" in program("init", "n.csv").errors[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import IRIS, Answer, Program, command, plain_environment
+from tests.cli.program import IRIS, ROOT, Answer, Program, command, plain_environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -77,3 +77,15 @@ def test_sigterm_saves_and_can_be_resumed(tmp_path: Path) -> None:
     assert answer.json["interrupted"] is True
     assert 500 <= answer.json["step"] < answer.json["steps"] == 20_000
     assert (tmp_path / answer.json["run"] / "checkpoints" / "last.safetensors").is_file()
+
+
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
+    interrupts = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "typer.py").write_text(interrupts)  # imported in place of the library
+    ended = subprocess.run(
+        command("--version"),
+        env=plain_environment() | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")

@@ -13,6 +13,7 @@ from PIL import Image
 
 import nnkit
 from nnkit.cli.predictions import EMPTY
+from nnkit.reading.segmentation import REJECT
 from nnkit.task.config_loading import config_from
 from tests.cli.program import ROOT, TABLES, Answer, Program
 
@@ -130,6 +131,21 @@ def test_pictures_are_read_by_the_included_network(program: Program) -> None:
     assert answer.out.startswith(f"{picture}: 50419  ")
 
 
+@pytest.mark.parametrize("name", ["c.yaml", "best.safetensors"])
+def test_a_config_or_a_checkpoint_is_no_input(
+    program: Program, trained: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("data: {}\n")
+    answer = program("predict", name, "-c", trained)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.errors[0].startswith(f"{name}: this is a c")
+    assert "not data to predict from; `nnkit " in answer.errors[0]
+
+
+def test_help_tells_the_default_of_reject(program: Program) -> None:
+    assert f"below P (default {REJECT})" in " ".join(program("predict", "--help").out.split())
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
@@ -137,6 +153,7 @@ def test_pictures_are_read_by_the_included_network(program: Program) -> None:
         ("missing.png", None, "no such file"),
         ("empty.csv", b"", "empty"),
         ("words.csv", b"a,b\n1,2\n", "no column 'sepal"),
+        ("headless.csv", b"5,3,1,0.2\n4,3,1,0.2\n", "; the first line must name the columns"),
         ("broken.npy", b"none", "not a readable .npy file"),
         ("picture.png", b"none", "this model reads csv data, not pictures"),
     ],

@@ -212,7 +212,8 @@ def test_a_broken_config_is_exit_2_with_its_position(program: Program, tmp_path:
 def test_missing_data_is_exit_3(program: Program, tmp_path: Path) -> None:
     answer = program(*SMALL, "--set", "data.source.path=nowhere.csv")
     assert (answer.code, answer.out) == (3, "")
-    assert answer.errors == [f"{tmp_path / 'nowhere.csv'}: no such file"]
+    place = "--set data.source.path=nowhere.csv: data.source.path"
+    assert answer.errors == [f"{place}: {tmp_path / 'nowhere.csv'}: no such file"]
     assert not (tmp_path / "runs").exists()
 
 

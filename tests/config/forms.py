@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import create_model
-from pydantic.fields import FieldInfo
 
+from docs.catalogue import annotation_of, required, some
 from nnkit.config.spec import Component, Spec, Tagged, members
 from nnkit.task.config import Config
 
@@ -47,7 +46,7 @@ class Case:
         tag, shorthand = self.member.tag(), self.member.shorthand
         if shorthand is None:
             return None
-        value = example(annotation_of(self.member.model_fields[shorthand]))
+        value = some(annotation_of(self.member.model_fields[shorthand]))
         return {tag: value}, {"kind": tag, **self.settings, shorthand: value}
 
 
@@ -72,40 +71,3 @@ def unions(annotation: Any, seen: set[type[Spec]]) -> Iterator[Any]:
         seen.add(annotation)
         for field in annotation.model_fields.values():
             yield from unions(annotation_of(field), seen)
-
-
-def annotation_of(field: FieldInfo) -> Any:
-    """Returns a field's annotation including its metadata."""
-    annotation = field.annotation
-    for mark in field.metadata:
-        annotation = Annotated[annotation, mark]  # type: ignore[assignment]
-    return annotation
-
-
-def required(spec: type[Spec]) -> dict[str, Any]:
-    """Returns a value for every field without a default."""
-    return {
-        name: example(annotation_of(field))
-        for name, field in spec.model_fields.items()
-        if field.is_required()
-    }
-
-
-def example(annotation: Any) -> Any:
-    """Returns plain data that is valid for an annotation."""
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return example(parts[0])
-    if origin is Literal:
-        return parts[0]
-    if origin is tuple:
-        return [example(part) for part in parts if part is not ...]
-    if origin is dict:
-        return {"a": example(parts[1])}
-    if parts:
-        return example(next(part for part in parts if part is not NoneType))
-    if issubclass(annotation, Component):
-        return {"kind": annotation.tag(), **required(annotation)}
-    if issubclass(annotation, Spec):
-        return required(annotation)
-    return {bool: True, int: 3, float: 0.5, str: "some"}[annotation]

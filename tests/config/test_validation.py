@@ -110,6 +110,12 @@ def test_an_empty_file_lacks_what_is_required(write: Write) -> None:
             "name: 12",
             "3:7: name: expected text, got 12; put quotes around it if it is meant as text",
         ),
+        (
+            "optimizer: {lr: '0,01'}",
+            "3:17: optimizer.lr: expected a number, got '0,01'; write 0.01",
+        ),
+        ("optimizer: {lr: '1,000'}", "3:17: optimizer.lr: expected a number, got '1,000'"),
+        ("optimizer: {lr: 5 %}", "3:17: optimizer.lr: expected a number, got '5 %'; write 0.05"),
         ("seed: '12'", "3:7: seed: expected a whole number, got '12'; leave the quotes out"),
         ("seed:", "3:6: seed: expected a whole number, got nothing"),
         ("training: 5", "3:11: training: expected a mapping with keys such as epochs, steps,"),

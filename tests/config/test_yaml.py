@@ -162,6 +162,10 @@ def test_what_is_merged_knows_where_it_was_written() -> None:
         ("a: !!int x", "f:1:4: 'x' does not have the type of its tag"),
         ("1: a", "f:1:1: a key must be text; put quotes around it"),
         ("a: {null: 1}", "f:1:5: a key must be text; put quotes around it"),
+        (
+            "a: {lr: 0,01}",
+            "f:1:11: a comma ends the setting before it; the decimal mark of a number is a point",
+        ),
         ("[a]: 1", "f:1:1: a key must be text; put quotes around it"),
         ("a: " + "9" * 5000, "f:1:4: a number with too many digits"),
         ("a: 0x" + "f" * 5000, "f:1:4: a number with too many digits"),
@@ -292,6 +296,21 @@ class TestFiles:
         message = self.refusal(tmp_path, "a: 1\n".encode("utf-16"))
         assert message == "c.yaml:1:1: not UTF-8 text"
 
+    @pytest.mark.parametrize(
+        ("name", "advice"),
+        [
+            ("t.csv", "a table, not a config; `nnkit init {}` writes a config for it"),
+            ("7.PNG", "a picture, not a config; `nnkit predict {}` reads the digits in it"),
+            ("best.safetensors", "a checkpoint, not a config; `nnkit eval {}` evaluates it"),
+        ],
+    )
+    def test_a_file_for_another_command(self, tmp_path: Path, name: str, advice: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(b"a,b\n1,2\n")
+        with pytest.raises(ConfigError) as caught:
+            read_yaml(path)
+        assert str(caught.value).startswith(f"{path}: this is {advice.format(path)}")
+
     def test_too_large(self, tmp_path: Path) -> None:
         message = self.refusal(tmp_path, b"# " + b"x" * MAX_BYTES)
         assert message == "c.yaml:1:1: larger than 1 MiB; a config is much smaller"
@@ -300,6 +319,7 @@ class TestFiles:
         ("name", "why"),
         [
             ("missing.yaml", "no such file"),
+            ("missing.csv", "no such file"),
             (".", "is a folder; give a YAML file in it"),
             ("a\0b", "cannot be read: embedded null byte"),
             ("x" * 300, "cannot be read: File name too long"),

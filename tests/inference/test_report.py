@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import classification_report, confusion_matrix
 
+from nnkit.inference.class_report import MATRIX_CLASSES
 from nnkit.inference.evaluation import EVALUATION_BATCH, evaluate
-from nnkit.inference.report import MATRIX_CLASSES, Report, report_on
+from nnkit.inference.report import Report, report_on
 from nnkit.metrics import METRICS
 from nnkit.nn.form import Form
 from nnkit.nn.loss import Loss

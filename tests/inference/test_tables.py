@@ -158,7 +158,7 @@ def test_one_class_may_be_absent(model: nnkit.TrainedModel, tmp_path: Path) -> N
         (ROWS, "size,colour,other", "no column 'sold'; available: size, colour, other"),
         (ROWS, "size,shade,sold", "no column 'colour'"),
         ([("1", "green", "yes")], "size,colour,sold", "'green' is not among the known values"),
-        ([*ROWS, ("1", "red", "")], "size,colour,sold", "the label 'sold' is missing"),
+        ([("1", "red", "")], "size,colour,sold", "no row has a label 'sold'"),
     ],
 )  # fmt: skip
 def test_other_data_must_fit(
@@ -167,6 +167,13 @@ def test_other_data_must_fit(
     path = write_table(tmp_path / "other.csv", rows, header)
     with pytest.raises(DataError, match=message):
         model.report(data=path)
+
+
+def test_rows_without_a_label_are_not_evaluated(model: nnkit.TrainedModel, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "other.csv", [*ROWS[:7], ("1", "red", "")])
+    with pytest.warns(UserWarning, match=r"other\.csv:9: the label 'sold' is missing; 1 of 8 rows"):
+        report = model.report(data=path)
+    assert report.figures == model.report(data=write_table(tmp_path / "all.csv", ROWS[:7])).figures
 
 
 def test_the_data_of_the_training_is_split_wherever_it_is(

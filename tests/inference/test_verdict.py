@@ -10,7 +10,7 @@ import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import r2_score
 
-from nnkit.inference.verdict import constant_layer, useless
+from nnkit.inference.verdict import constant_layer, constant_prediction_warning
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
 from nnkit.task.task import Task
@@ -29,7 +29,9 @@ def verdict(task: Task, split: str = "test", **figures: float) -> str | None:
     model = task.build_model()
     data = task.prepare(task.sets[split], model)
     samples = task.sets["train"]
-    return useless(task, model, data, split, figures, lambda: task.targets(samples, model))
+    return constant_prediction_warning(
+        task, model, data, split, figures, lambda: task.targets(samples, model)
+    )
 
 
 def imbalanced(folder: Path, **sections: Any) -> Config:
@@ -111,7 +113,9 @@ def test_a_network_of_dead_units_is_told_apart(tmp_path: Path) -> None:
     biases = next(v for k, v in model.layout.views(model.params).items() if v.shape == (4,))
     biases[:] = -1e3  # no sample reaches a positive sum
     assert constant_layer(model, data) == "layers.0.activation"
-    text = useless(task, model, data, "train", {"accuracy": 0.5}, lambda: data.targets)
+    text = constant_prediction_warning(
+        task, model, data, "train", {"accuracy": 0.5}, lambda: data.targets
+    )
     assert text is not None
     assert "the output of layers.0.activation is the same for every sample" in text
 

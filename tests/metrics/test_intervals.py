@@ -12,7 +12,7 @@ from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.edit_distance import CharacterEdits
 from nnkit.metrics.intervals import bootstrap_values, percentile_interval, wilson_interval
-from nnkit.metrics.metric import Answer, Array
+from nnkit.metrics.metric import Array, PredictionForm
 from nnkit.random import generator
 
 
@@ -38,7 +38,7 @@ def counted(targets: list[str], answers: list[str]) -> CharacterEdits:
     return accumulator.kept(CharacterEdits)
 
 
-def _given(answers: list[str], form: Answer) -> list[str]:
+def _given(answers: list[str], form: PredictionForm) -> list[str]:
     assert form == "texts"
     return answers
 

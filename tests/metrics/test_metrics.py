@@ -15,7 +15,7 @@ from nnkit.errors import UsageError
 from nnkit.metrics import ALWAYS, METRICS, METRICS_OF, check_figure, chosen, higher_is_better
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import Confusion
-from nnkit.metrics.metric import Answer, Metric, TargetKind
+from nnkit.metrics.metric import Metric, PredictionForm, TargetKind
 from nnkit.nn.params import Array
 from nnkit.random import generator
 from tests.metrics.oracles import LABEL_ORACLES, ORACLES, expected
@@ -132,7 +132,7 @@ def test_batch_by_batch_is_the_whole(
 
 
 def _only(metric: Metric[Any], answers: Array) -> Any:
-    def form(takes: Answer) -> Array:
+    def form(takes: PredictionForm) -> Array:
         assert takes == metric.statistic.takes
         return answers
 
@@ -280,6 +280,7 @@ def test_a_metric_of_a_run_is_named_with_its_set(name: str) -> None:
     [
         ("accuracy", "name the set too: train.accuracy, validation.accuracy, test.accuracy"),
         ("tset.loss", "name the set too: train.loss"),
+        ("test.acc", "unknown metric 'acc'; did you mean 'accuracy'?"),
         ("test.acuracy", "unknown metric 'acuracy'; did you mean 'accuracy'?"),
         ("", "unknown metric ''; available: loss, objective, accuracy"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnkit.native.build import COMPILERS, build
+from nnkit.native.build import COMPILERS, build, target_of
 from nnkit.native.library import load, usable_kernels
 from nnkit.native.platforms import (
     INSTRUCTION_SETS,
@@ -49,6 +49,26 @@ def test_a_missing_compiler_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BuildError, match=f"no C compiler found.*{COMPILERS[0]}"):
         build(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("triple", "target"),
+    [
+        ("x86_64-linux-gnu", ("x86_64", "linux")),
+        ("aarch64-unknown-linux-musl", ("aarch64", "linux")),
+        ("arm64-apple-darwin23.1.0", ("arm64", "darwin")),
+        ("x86_64-unknown-macos", ("x86_64", "darwin")),
+        ("x86_64-w64-mingw32", ("x86_64", "win32")),
+        ("x86_64-unknown-windows-gnu", ("x86_64", "win32")),
+    ],
+)
+def test_the_compiler_decides_what_it_compiles_for(triple: str, target: tuple[str, str]) -> None:
+    assert target_of(["sh", "-c", f"echo {triple}"]) == target
+
+
+def test_a_compiler_for_a_processor_without_kernels_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="no compiled kernels for i686"):
+        build(tmp_path, ["sh", "-c", "echo i686-linux-gnu"])
 
 
 @pytest.mark.parametrize("machine", ["AMD64", "x86_64", "arm64", "aarch64"])

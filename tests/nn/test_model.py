@@ -13,6 +13,7 @@ from nnkit.nn.form import Form
 from nnkit.nn.loss import Loss
 from nnkit.nn.losses import AnyLoss
 from nnkit.nn.model_summary import describe
+from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.micro_batch_size import buffer_bytes
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
@@ -165,6 +166,26 @@ def test_attention_weights_limit_a_micro_batch() -> None:
     assert model.micro_batch_size(64, True, positions=(1000,)) == 16
     block = model_of([{"residual": [{"self_attention": 2}]}, {"dense": 3}], Form(4, (None,)))
     assert block.micro_batch_size(64, True, positions=(1000,)) == 16
+
+
+@pytest.mark.parametrize(
+    ("layer", "batch", "size"),
+    [
+        ({"lstm": 128}, 128, 64),
+        ({"lstm": 128}, 32, 32),
+        ({"gru": 128}, 128, 64),
+        ({"rnn": 128}, 128, 128),
+        ({"rnn": 512}, 32, 16),
+        ({"rnn": 4}, 1000, 256),  # in parts only because of the cache
+    ],
+    ids=str,
+)
+def test_threads_share_a_recurrent_batch_only_if_their_steps_are_large(
+    layer: dict[str, int], batch: int, size: int
+) -> None:
+    """Threads of Python wait for each other before and after each call of a step."""
+    model = model_of(["rows", layer, {"dense": 10}], (1, 28, 28), dtype="float32")
+    assert model.micro_batch_size(batch, True, Execution(threads=2)) == size
 
 
 def test_buffers_grow_with_the_batch() -> None:

@@ -30,14 +30,16 @@ from nnkit.reading.segmentation.path import (
     PART,
     SIGN,
     Candidate,
+    Networks,
     best_path,
     best_paths,
     candidates_of,
+    doubtful,
     spans_of,
 )
 from nnkit.reading.segmentation.stages import StageFiles, Stages
 from nnkit.reading.segmentation.views import SEEN, VIEW, views
-from nnkit.reading.verifier.compose import CONDITIONS, Composed, compose
+from nnkit.reading.verifier.compose import CONDITIONS, PLAIN, Composed, compose, compose_these
 
 Read = Callable[[Image.Image], Reading]
 
@@ -131,6 +133,44 @@ def test_touching_digits_are_cut(count: int, mnist: Dataset, read: Read) -> None
     pictures = composed(mnist, "touching", count)
     right = [count_in(made.picture, read) == len(made.labels) for made in pictures]
     assert sum(right) >= 0.5 * count
+
+
+def test_digits_that_are_surely_whole_are_not_cut(mnist: Dataset) -> None:
+    assert mnist.test is not None
+    images, labels = np.asarray(mnist.test.inputs)[:, 0], np.asarray(mnist.test.targets)
+    chosen = [3624, 8116, 1291, 7774, 1220]  # wide ones, whose edges alone would be a 1
+    networks = networks_of(nnkit.load_checkpoint(DIGITS), (28, 28))
+    for seed in range(1, 4):
+        made = compose_these(images[chosen], labels[chosen], PLAIN, np.random.default_rng(seed))
+        assert read_picture(made.picture, networks).text.replace(" ", "") == "06380"
+
+
+@pytest.mark.parametrize(
+    ("width", "whole", "may_be_cut"),
+    [
+        (0.7, 0.95, False),
+        (0.7, 0.85, True),
+        (0.9, 0.999, True),
+        (0.9, 0.99995, False),
+        (1.1, 0.99995, True),
+        (1.1, 0.999995, False),
+        (1.4, 0.9999995, True),
+    ],
+)
+def test_the_wider_a_piece_the_surer_it_must_be_whole(
+    width: float, whole: float, may_be_cut: bool
+) -> None:
+    picture = Image.new("L", (400, 200), 250)
+    ImageDraw.Draw(picture).rectangle((40, 50, 40 + round(96 * width), 145), 20)
+    (strip,) = strips_of(picture, Stages())
+    networks = Networks(
+        classify=lambda images: np.full((len(images), 10), 0.1),
+        verifier=lambda views: np.stack([verified(whole, d0=whole)] * len(views)),
+        classes="0123456789",
+        size=(28, 28),
+    )
+    (found,) = doubtful([cut(strip)], networks)
+    assert found.tolist() == [may_be_cut]
 
 
 def test_lines_come_in_reading_order_and_spaces_are_kept(read: Read) -> None:

@@ -186,7 +186,7 @@ def test_other_files_are_reported_as_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("data: {source: mnist}\n")
     with pytest.raises(CheckpointError, match="not an nnkit checkpoint, or damaged"):
         read_checkpoint(tmp_path / "others.safetensors")
-    with pytest.raises(CheckpointError, match="not a checkpoint but a config; train it"):
+    with pytest.raises(CheckpointError, match="a config, not a checkpoint; `nnkit train"):
         read_checkpoint(tmp_path / "config.yaml")
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         read_checkpoint(tmp_path / "none")

@@ -85,3 +85,64 @@ def test_an_empty_label_with_a_name_is_not_passed_over(tmp_path: Path) -> None:
     rows = lines_of([f"{i}.5" for i in range(ROWS)])
     with pytest.raises(Exception, match="column 'z' holds no values, which cannot be predicted"):
         choose(tmp_path, ["a,y,z", *(f"{line}," for line in rows)])
+
+
+@pytest.mark.parametrize("place", [ROWS, ROWS // 2])
+@pytest.mark.parametrize("template", ["{}.5", "2024-01-{:02}", "word {}"])
+def test_a_text_in_the_first_cell_alone(template: str, place: int, tmp_path: Path) -> None:
+    """A footer, or a heading between rows: none of them is a value of its column."""
+    rows = lines_of(
+        [template.format(i % 28 + 1) for i in range(ROWS)],
+        [f"{i}.5" for i in range(ROWS)],
+    )
+    below = [] if place < ROWS else [",,"]
+    lines = ["a,b,y", *rows[:place], "Exported by a device,,", *below, *rows[place:]]
+    chosen = choose(tmp_path, lines)
+    line = place + 2
+    assert chosen.settings["leave_out"] == [line]
+    reason = chosen.reasons["leave_out", str(line)]
+    assert reason == f"line {line} holds 'Exported by a device' and nothing else"
+    dataset = chosen.source().load()
+    assert len(dataset.samples) == ROWS
+    assert not any("Exported" in word for c in dataset.columns for word in c.categories)
+    is_date = template.startswith("2024")
+    assert ("dates" in chosen.settings) is is_date
+
+
+@pytest.mark.parametrize("cell", ["17.5", "word 3", "2024-01-31"])
+def test_samples_of_which_most_is_missing_stay(cell: str, tmp_path: Path) -> None:
+    rows = lines_of([f"word {i % 5}" for i in range(ROWS)], [f"{i}.5" for i in range(ROWS)])
+    assert "leave_out" not in choose(tmp_path, ["a,b,y", *rows, f"{cell},,"]).settings
+
+
+def test_many_rows_with_one_cell_stay(tmp_path: Path) -> None:
+    rows = lines_of([f"word {i}" for i in range(ROWS)], [f"{i}.5" for i in range(ROWS)])
+    alone = [f"only {i},," for i in range(10)]
+    assert "leave_out" not in choose(tmp_path, ["a,b,y", *rows, *alone]).settings
+
+
+def test_a_total_above_empty_rows(tmp_path: Path) -> None:
+    rows = lines_of([f"{i}.5" for i in range(ROWS)], [f"{i}.5" for i in range(ROWS)])
+    chosen = choose(tmp_path, ["a,b,y", *rows, "Total,4950,", *[",,"] * 3])
+    assert chosen.settings["leave_out"] == [ROWS + 2]
+
+
+def test_a_footer_below_texts_needs_no_setting(tmp_path: Path) -> None:
+    texts = [f"a text with {i} words and more of them that differ {i * 7}" for i in range(ROWS)]
+    rows = lines_of([f"{i}" for i in range(ROWS)], texts)
+    chosen = choose(tmp_path, ["id,text,y", *rows, "Exported by a device,,"])
+    assert chosen.texts == "text"
+
+
+def test_totals_between_rows(tmp_path: Path) -> None:
+    """As of each day; a total in most of whose cells are values is a sample."""
+    days = [f"2024-01-{i % 28 + 1:02}" for i in range(ROWS)]
+    numbers = [f"{i}.5" for i in range(ROWS)]
+    rows = lines_of(days, numbers, ["total", "part"] * (ROWS // 2), numbers)
+    subtotal = "Daily total,812.5,,,"
+    chosen = choose(
+        tmp_path, ["day,b,part,x,y", *rows[:50], subtotal, *rows[50:], subtotal, rows[0]]
+    )
+    assert chosen.settings["leave_out"] == [52, ROWS + 3]
+    assert chosen.reasons["leave_out", "52"] == "'Daily total' is a total"
+    assert "day" in chosen.settings["dates"]

@@ -210,3 +210,16 @@ def test_rows_in_the_order_of_time_may_be_forecast(step: int, tmp_path: Path) ->
     days = [f"2024-01-{1 + i * step % 29:02d}" for i in range(29)]
     chosen = choose(tmp_path, {"day": days, "a": [str(i % 5) for i in range(29)]})
     assert any("the source 'series' forecasts" in said for said in chosen.remarks()) == (step == 1)
+
+
+def test_words_between_dates_are_missing(tmp_path: Path) -> None:
+    dates = [f"{i % 28 + 1}.{i % 12 + 1}.2024" for i in range(ROWS)]
+    chosen = choose(
+        tmp_path, {"at": [*dates[:-2], "unknown", "n.b."], "b": written("{r}.5")[:ROWS]}
+    )
+    assert chosen.settings["also_missing"] == ["unknown", "n.b."]
+    assert chosen.settings["dates"]["at"]["order"] == "day_first"
+    assert chosen.reasons["also_missing", "unknown"].startswith("column 'at': ")
+    assert "different cells are dates, but line" in chosen.reasons["also_missing", "n.b."]
+    words = choose(tmp_path, {"at": dates[:20] + [f"word {i}" for i in range(20)]})
+    assert "also_missing" not in words.settings

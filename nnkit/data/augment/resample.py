@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import addressof, c_void_p
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -68,11 +68,30 @@ def resample(X: Array, warp: Warp, fill: Fill) -> None:
     linear, offset, lows, highs = (
         np.ascontiguousarray(a, dtype=X.dtype) for a in (warp.linear, offset, lows, highs)
     )
+    places = _Places(linear, offset, warp.displacement, lows, highs)
     kernels = library()
     if kernels is not None and X.flags.c_contiguous:
-        _interpolate_compiled(kernels, P, linear, offset, warp.displacement, lows, highs, X)
+        _interpolate_compiled(kernels, P, places, X)
     else:
-        _interpolate(P, linear, offset, warp.displacement, lows, highs, X)
+        _interpolate(P, places, X)
+
+
+class _Places(NamedTuple):
+    """The coordinates in padded images that the pixels of N images are taken from.
+
+    Attributes:
+        linear: matrices (N, 2, 2) of the affine maps from pixels to coordinates.
+        offset: translations (N, 2) of these maps.
+        displacement: what is added, (2, N, H, W), or None.
+        lows: the smallest coordinates (2,).
+        highs: the largest coordinates (2,).
+    """
+
+    linear: Array
+    offset: Array
+    displacement: Array | None
+    lows: Array
+    highs: Array
 
 
 def pick(X: Array, rows: Array, columns: Array, fill: Fill) -> None:
@@ -112,17 +131,9 @@ def _starts(P: Array) -> Array:
     return (np.arange(P.shape[1]) * (P.shape[2] * P.shape[3]))[:, None, None]
 
 
-def _interpolate_compiled(
-    kernels: Library,
-    P: Array,
-    linear: Array,
-    offset: Array,
-    D: Array | None,
-    lows: Array,
-    highs: Array,
-    X: Array,
-) -> None:
+def _interpolate_compiled(kernels: Library, P: Array, places: _Places, X: Array) -> None:
     """Does the work of `_interpolate` by the compiled kernels, with the same bits."""
+    linear, offset, D, lows, highs = places
     structure = ResamplingStructure(
         X=X.ctypes.data,
         P=P.ctypes.data,
@@ -147,26 +158,15 @@ def _interpolate_compiled(
     kernel(addressof(structure))
 
 
-def _interpolate(
-    P: Array,
-    linear: Array,
-    offset: Array,
-    D: Array | None,
-    lows: Array,
-    highs: Array,
-    X: Array,
-) -> None:
+def _interpolate(P: Array, places: _Places, X: Array) -> None:
     """Interpolates bilinearly, in NumPy.
 
     Args:
         P: padded images (C, N, H + 3, W + 3).
-        linear: matrices (N, 2, 2) of the affine maps from pixels of X to coordinates in P.
-        offset: translations (N, 2) of these maps.
-        D: displacements (2, N, H, W), or None.
-        lows: the smallest coordinates (2,).
-        highs: the largest coordinates (2,).
+        places: the coordinates in P.
         X: receives the images (N, C, H, W).
     """
+    linear, offset, D, lows, highs = places
     width = P.shape[3]
     rows, columns = (a.astype(X.dtype) for a in np.ogrid[: X.shape[2], : X.shape[3]])
     starts, parts = [], []

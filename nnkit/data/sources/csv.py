@@ -207,7 +207,7 @@ class Csv(Source):
             yield from label_notices(
                 table,
                 label,
-                profiles[label],
+                profiles,
                 is_classification=is_classification,
                 is_decided=self.task is not None,
             )

@@ -182,7 +182,7 @@ class ImageFolder(Source):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The files of a set.
+    """The files that are found in the folder of a set.
 
     Attributes:
         pictures: the pictures in the class folders, by class and path.

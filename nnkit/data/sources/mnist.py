@@ -52,7 +52,8 @@ class Mnist(Source):
         if folder is None:
             looked = ", ".join(str(place) for place in places())
             raise DataError(
-                f"MNIST is not in any of {looked}; `nnkit data fetch mnist` downloads it (11 MB)"
+                f"MNIST is not in any of {looked}; set NNKIT_DATA to the folder that contains "
+                "mnist/, or download it with `nnkit data fetch mnist` (11 MB)"
             )
         train, test = (_read(folder, *FILES[i : i + 2]) for i in (0, 2))
         return Dataset(train, test, classes=tuple("0123456789"), label="digit")

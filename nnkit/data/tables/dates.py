@@ -87,6 +87,7 @@ _NAMED = rf"(?P<name>(?:{'|'.join(_MONTHS)})[a-z]*)\.?"
 _LEFT_OUT: dict[str, Any] = {"year": 1970, "month": 1, "day": 1} | dict.fromkeys(
     ("hour", "minute", "second", "half", "zone")
 )
+PROBED = 20  # texts at the beginning of a column that show whether it may be one of dates
 _PATTERNS: dict[DateOrder, tuple[re.Pattern[str], ...]] = {
     "year_first": (
         re.compile(rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}"),
@@ -156,6 +157,17 @@ def date_orders(texts: Iterable[str]) -> tuple[DateOrder, ...]:
         if not orders:
             break
     return tuple(orders)
+
+
+def no_dates(texts: Sequence[str]) -> tuple[str, ...]:
+    """The texts that are no dates, if at least one of the first ones is a date.
+
+    Of the possible orders of day, month and year, it is the one with the fewest.
+    """
+    some = texts[:PROBED]
+    orders = [o for o in _PATTERNS if any(parse_date(text, o) is not None for text in some)]
+    found = (tuple(text for text in texts if parse_date(text, o) is None) for o in orders)
+    return min(found, key=len, default=())
 
 
 def default_parts(texts: Iterable[str], order: DateOrder) -> tuple[DatePart, ...]:

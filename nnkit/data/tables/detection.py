@@ -14,6 +14,7 @@ from typing import Any
 from nnkit.data.tables.dialect import UTF_8, UTF_16, WESTERN, Dialect, open_text
 from nnkit.data.tables.number_format import MISSING, NumberFormat, parse_number
 from nnkit.errors import DataError
+from nnkit.mistaken_files import mistaken_for
 
 DELIMITERS = (",", ";", "\t", "|", " ")
 LINES = 200  # at the beginning of a file, from which its dialect is found
@@ -61,7 +62,8 @@ def detect_dialect(
     with open_text(path, Dialect(encoding=encoding)) as file:
         lines = [line.decode() for line in islice(file, LINES)]
     if any("\0" in line for line in lines):
-        raise DataError(f"{path}: contains NUL characters; is it a text file?")
+        hint = mistaken_for(path, "a table") or "is it a text file?"
+        raise DataError(f"{path}: contains NUL characters; {hint}")
     if not any(line.strip() for line in lines):
         raise DataError(f"{path}: empty; expected a row of column names, then one sample per row")
     skip = 0
@@ -72,11 +74,18 @@ def detect_dialect(
     quote = _quote(lines)
     found, above = _delimiter(lines[skip:], quote, (delimiter,) if delimiter else DELIMITERS)
     if above:
-        remarks["skip_rows"] = f"above the table, line 1 holds '{_brief(lines[skip])}'"
+        remarks["skip_rows"] = f"above the table, line 1 holds '{shortened(lines[skip])}'"
     if found != ",":
         remarks["delimiter"] = f"cells are separated by {NAMES.get(found, found)}"
-    dialect = Dialect(found, quote, encoding, skip_rows=skip + above)
-    rows = [row for row in _rows(lines[skip + above :], found, quote) if row]
+    skip += above
+    rows = [row for row in _rows(lines[skip:], found, quote) if row]
+    if header is not False and (unnamed := _rows_above_names(rows)):
+        skip += _lines_of(lines[skip:], unnamed, found, quote)
+        begin = shortened(next(filter(None, rows[unnamed - 1])))
+        of_names = f"line {skip}, which begins with '{begin}', is above the names of the columns"
+        remarks["skip_rows"] = "; ".join(filter(None, (remarks.get("skip_rows"), of_names)))
+        rows = rows[unnamed:]
+    dialect = Dialect(found, quote, encoding, skip_rows=skip)
     if header is None:
         header = not _begins_with_data(rows)
         if not header:
@@ -84,7 +93,8 @@ def detect_dialect(
     return Detected(replace(dialect, header=header), remarks)
 
 
-def _brief(text: str) -> str:
+def shortened(text: str) -> str:
+    """The beginning of a text, for messages."""
     text = text.strip()
     return text if len(text) <= 30 else f"{text[:29]}…"
 
@@ -187,6 +197,14 @@ def _lines_above(lines: Sequence[str], rows: int, delimiter: str, quote: str) ->
     return reader.line_num
 
 
+def _lines_of(lines: Sequence[str], rows: int, delimiter: str, quote: str) -> int:
+    """The number of lines that a number of rows at the beginning take, blank lines among them."""
+    reader = _reader(lines, delimiter, quote)
+    for _ in range(rows):
+        next(filter(None, reader))
+    return int(reader.line_num)
+
+
 def _reader(lines: Sequence[str], delimiter: str, quote: str) -> Any:
     return csv.reader(lines, delimiter=delimiter, quotechar=quote, skipinitialspace=True)
 
@@ -227,6 +245,28 @@ def _begins_with_data(rows: Sequence[Sequence[str]]) -> bool:
         elif len(set(cells)) <= len(cells) / 2:
             like, unlike = like + (name in cells), unlike + (name not in cells)
     return like > 0 and not unlike and not _count_up(first)
+
+
+def _rows_above_names(rows: Sequence[Sequence[str]]) -> int:
+    """The number of rows above the one that names the columns, which have gaps or repeat a name.
+
+    In spreadsheets, they name groups of columns, in the first cell of each or in all of them, or
+    tell where the table is from. The names of the columns all differ, and there are numbers below
+    some of them.
+    """
+    for above, names in enumerate(rows[: MOST_ABOVE + 1]):
+        if not all(names[1:]) or len(set(names)) < len(names):
+            continue
+        below = [row for row in rows[above + 1 :] if len(row) == len(names)]
+        are_values = not all(names) or any(c in MISSING or _is_number(c) for c in names)
+        is_header = not are_values and len(below) > 1
+        return above * (is_header and any(map(_are_numbers, zip(*below, strict=True))))
+    return 0
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether most cells are numbers."""
+    return sum(map(_is_number, cells)) >= ENOUGH * len(cells)
 
 
 def _count_up(names: Sequence[str]) -> bool:

@@ -19,7 +19,9 @@ FEW_CATEGORIES = 50  # more different words, in most rows another one, identify 
 FEW_NUMBERS = 10  # a column of so few different cells may as well be words
 MOSTLY = 0.9  # share of numbers from which other cells are exceptions
 IDENTIFIER = re.compile(
-    r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|number|row)|unnamed: \d+", re.IGNORECASE
+    r"(.*[_ .-])?(id|uuid|guid|key|index|idx|nr|no|num|number|row)\.?|.*(nummer|número|numéro)"
+    r"|unnamed: \d+",
+    re.IGNORECASE,
 )  # pandas calls a column without a name `Unnamed: 0`
 # Names of codes that are written as numbers.
 CODE = re.compile(
@@ -119,6 +121,15 @@ class ColumnProfile:
         """Whether its name suggests that its numbers are codes, of which none is a quantity."""
         named = CODE.fullmatch(self.name) is not None
         return self.kind is Kind.NUMBERS and self.whole and named and not self.identifies_rows
+
+
+def may_contain(profiles: Iterable[ColumnProfile], marker: float) -> str | None:
+    """The name of a column in which a number that marks missing values elsewhere may be a value."""
+    for profile in profiles:
+        possible = marker.is_integer() or not profile.whole
+        if possible and profile.marker != marker and profile.low <= marker <= profile.high:
+            return profile.name
+    return None
 
 
 def profile_column(table: ParsedTable, index: int) -> ColumnProfile:

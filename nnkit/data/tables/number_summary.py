@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 MOST_COUNTED = 1_000_000  # rows among which distinct numbers are counted
-# Numbers that often stand for a missing value: -99, 99, -999, 999, …
-MARKERS = {sign * (10.0**digits - 1) for digits in range(2, 10) for sign in (-1, 1)}
+# Numbers that often stand for a missing value: -9, 9, -99, 99, … and, beside decimals, 99.9, 999.9.
+MARKERS = {sign * (10.0**digits - 1) for digits in range(1, 10) for sign in (-1, 1)} | {
+    sign * number for number in (99.9, 999.9, 9999.9) for sign in (-1, 1)
+}
 
 
 @dataclass(frozen=True, slots=True)

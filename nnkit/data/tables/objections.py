@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
@@ -11,10 +11,11 @@ from nnkit.data.tables.kinds import (
     MEASURE,
     ColumnProfile,
     Kind,
+    may_contain,
 )
 from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import ParsedTable, some
-from nnkit.data.tables.quoting import in_yaml
+from nnkit.data.tables.quoting import column_called, in_yaml
 
 FEWEST_PIXELS = 16  # of the smallest images
 MOST_CONSTANT = 3  # columns that never change which are named
@@ -127,7 +128,7 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
             f"{_columns(counting)} number{'s' * (len(counting) == 1)} the rows, which a network "
             f"can learn by heart; {_ignore(counting)}"
         )
-    yield from filter(None, map(marker_notice, profiles))
+    yield from filter(None, (marker_notice(profile, profiles) for profile in profiles))
     codes = [p.name for p in profiles if p.may_be_code and p.name not in counting]
     if codes:
         listed = ", ".join(in_yaml(name) for name in codes[:5]) + (", …" if len(codes) > 5 else "")
@@ -148,6 +149,8 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
         verb = "has no values" if len(empty) == 1 else "have no values"
         yield f"{_columns(empty)} {verb}; {_ignore(empty)}"
     for profile in profiles:
+        if profile.kind is Kind.WORDS:
+            yield from case_notices(table, profile)
         if profile.kind is Kind.WORDS and profile.numbers:
             yield f"column '{profile.name}' is read as words: {exceptions(table, profile)}"
         elif profile.kind is Kind.WORDS and begins_like_numbers(profile):
@@ -166,15 +169,38 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
             )
 
 
-def marker_notice(profile: ColumnProfile) -> str | None:
-    """A message about a number that may mean a missing value; None if there is none."""
+def case_notices(table: ParsedTable, profile: ColumnProfile) -> Iterator[str]:
+    """Yields a message if words differ in case only, and so are taken for different ones."""
+    spellings: dict[str, list[str]] = {}
+    for word in table.columns[table.index(profile.name)].words:
+        spellings.setdefault(word.casefold(), []).append(word)
+    alike = [f"'{same[0]}' and '{same[1]}'" for same in spellings.values() if len(same) > 1]
+    if alike:
+        more = f", and {len(alike) - 1} other{'s' * (len(alike) > 2)}," * (len(alike) > 1)
+        yield (
+            f"column '{profile.name}': {alike[0]}{more} differ in upper and lower case only, and "
+            "are different words; write them alike in the file if they mean the same"
+        )
+
+
+def marker_notice(profile: ColumnProfile, profiles: Iterable[ColumnProfile]) -> str | None:
+    """A message about a number that may mean a missing value; None if there is none.
+
+    Args:
+        profile: a column.
+        profiles: all columns, in which a setting has effect.
+    """
     if profile.marker is None:
         return None
     text = f"{profile.marker:.15g}"
+    remedy = f'set data.source.also_missing: ["{text}"]'
+    if (other := may_contain(profiles, profile.marker)) is not None:
+        words = f", or set data.source.words: [{in_yaml(profile.name)}] to encode each number"
+        few = profile.distinct <= FEW_NUMBERS
+        remedy = f"empty these cells{words * few}; {column_called(other)} may contain {text}, too"
     return (
         f"column '{profile.name}': {profile.marked:,} of {profile.present:,} cells are {text}, far "
-        "from all others; if the value is missing there, set "
-        f'data.source.also_missing: ["{text}"]'
+        f"from all others; if the value is missing there, {remedy}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.number_summary import NumberSummary
 from nnkit.errors import DataError
 
@@ -175,6 +175,9 @@ def column_index(path: Path, names: Sequence[str], column: str | int, question: 
     elif column in names:
         return names.index(column)
     hint = f"; {question}" if count == 1 and question else ""
+    is_numbered = list(names) == [str(i) for i in range(count)]  # there is no header
+    if not is_numbered and all(parse_number(name) is not None for name in names):
+        hint = f"; the first line must name the columns{hint}"
     wanted = "column without a name" if column == "" else f"column '{column}'"
     raise DataError(f"{path}: no {wanted}; available: {some(names)}{hint}")
 

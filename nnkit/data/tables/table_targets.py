@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from nnkit.data.missing_targets import MissingTargetsInMemory
 from nnkit.data.tables.conversion import numbers
 from nnkit.data.tables.kinds import ColumnProfile
 from nnkit.data.tables.labels import could_be_classes, merged_spellings
-from nnkit.data.tables.objections import marker_notice
+from nnkit.data.tables.objections import case_notices, marker_notice
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
 
@@ -67,7 +67,7 @@ def weight_column(table: ParsedTable, index: int, absent: Array) -> Array:
 def label_notices(
     table: ParsedTable,
     label: int,
-    profile: ColumnProfile,
+    profiles: Mapping[int, ColumnProfile],
     *,
     is_classification: bool,
     is_decided: bool,
@@ -77,12 +77,15 @@ def label_notices(
     Args:
         table: the table.
         label: index of the label column.
-        profile: its contents.
+        profiles: the contents of all columns, by index.
         is_classification: whether it is taken for classes.
         is_decided: whether a setting says so.
     """
-    found = merged_spellings(table, label) if is_classification else []
-    if not is_classification and (notice := marker_notice(profile)) is not None:
+    profile, found = profiles[label], list[str]()
+    if is_classification:
+        found += [*merged_spellings(table, label), *case_notices(table, profile)]
+    notice = marker_notice(profile, profiles.values())
+    if not is_classification and notice is not None:
         found.append(notice)
     if is_decided or not (profile.whole and profile.numbers == profile.present):
         return found

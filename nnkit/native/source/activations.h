@@ -1,6 +1,6 @@
 /* Activations: f(Z) in place, and dE/dZ = dE/dY ⊙ f′, with f′ computed from Y if possible.
  *
- * The formulas are those of `nnkit/nn/activations.py`; `a`, `b` and `c` are the activation's settings.
+ * The formulas are those of `nnkit/nn/activations/`; `a`, `b` and `c` are the activation's settings.
  */
 #ifndef NNKIT_ACTIVATIONS_H
 #define NNKIT_ACTIVATIONS_H

@@ -65,7 +65,8 @@ SINGLE void read_source(const struct pass *pass, const struct memory *m, int64_t
             m->channels * sizeof *H);
     if (m->weights >= 0)
         dense_forward(
-            length, m->channels, 0, m->states, params_at(pass, m->weights), 0, H, row, K, key_row);
+            length, m->channels, 0, m->states, params_at(pass, m->weights), 0, H, row, K, key_row,
+            H, 0);
     else scale_rows(H, length * row, (real)m->scale, K);
 }
 

@@ -40,10 +40,12 @@
 
 #define FORWARD_TILE(U, N)                                                                      \
     static void forward_##U##_##N(                                                              \
-        int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to) {       \
+        int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to,         \
+        const real *ahead) {                                                                    \
         ROWS_##N(SUMS, U)                                                                       \
         int64_t k = 0;                                                                          \
         for (; k + LANES <= inputs; k += LANES) {                                               \
+            __builtin_prefetch(ahead + k);                                                      \
             REPEAT_##N(READ_X, ) REPEAT_##U(READ_W, ) ROWS_##N(ADDS, U)                         \
         }                                                                                       \
         if (k < inputs) {                                                                       \
@@ -66,7 +68,8 @@ FORWARD_TILE(4, 4) FORWARD_TILE(4, 5) FORWARD_TILE(4, 6)
 #undef ADDS
 
 typedef void forward_tile(
-    int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to);
+    int64_t inputs, const real *W, const real *X, int64_t row, real *Z, int64_t to,
+    const real *ahead);
 
 /* The tile of 2 or 4 units and that many samples. */
 static forward_tile *forward_tile_of(int64_t units, int64_t samples) {
@@ -90,33 +93,64 @@ INLINE int64_t units_in_cache(int64_t inputs) {
     return tiles > 0 ? tiles * TILE_ROWS : TILE_ROWS;
 }
 
+/* Memory that is read next. Each tile asks for some of it, a line with each of its vectors: many
+ * lines at once would hold up what follows. */
+struct ahead {
+    const real *first;
+    int64_t step; /* numbers from the first line of a tile to that of the next tile */
+};
+
+/* So many numbers, by the time that so many tiles are computed. */
+INLINE struct ahead ahead_of(const real *first, int64_t numbers, int64_t tiles) {
+    return (struct ahead){first, tiles > 0 ? numbers / tiles : 0};
+}
+
+INLINE const real *lines_for_tile(struct ahead *ahead) {
+    const real *first = ahead->first;
+    ahead->first += ahead->step;
+    return first;
+}
+
+static void add_biases(
+    int64_t samples, int64_t first, int64_t end, const real *b, real *Z, int64_t to) {
+    for (int64_t u = first, lanes; u < end; u += lanes) {
+        lanes = smaller_of(end - u, LANES);
+        vec biases = lanes == LANES ? load(b + u) : load_part(b + u, lanes);
+        for (int64_t n = 0; n < samples; n++)
+            if (lanes == LANES) store(Z + n * to + u, load(Z + n * to + u) + biases);
+            else store_part(Z + n * to + u, load(Z + n * to + u) + biases, lanes);
+    }
+}
+
 /* Z = X Wᵀ + b for units `first` to `end`, a block. */
 static void dense_forward_block(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
-    const real *X, int64_t row, real *Z, int64_t to) {
+    const real *X, int64_t row, real *Z, int64_t to, struct ahead *ahead) {
     for (int64_t n = 0, columns; n < samples; n += columns) {
         columns = next_part(samples - n, TILE_COLUMNS);
         const real *x = X + n * row;
         real *z = Z + n * to;
         int64_t u = first;
-        for (; u + TILE_ROWS <= end; u += TILE_ROWS)
-            forward_tile_of(TILE_ROWS, columns)(inputs, W + u * inputs, x, row, z + u, to);
-        for (; u + 2 <= end; u += 2)
-            forward_tile_of(2, columns)(inputs, W + u * inputs, x, row, z + u, to);
+        for (int64_t units; u + 2 <= end; u += units) {
+            units = u + TILE_ROWS <= end ? TILE_ROWS : 2;
+            forward_tile_of(units, columns)(
+                inputs, W + u * inputs, x, row, z + u, to, lines_for_tile(ahead));
+        }
         for (int64_t i = 0; u < end && i < columns; i++)
-            forward_1_1(inputs, W + u * inputs, x + i * row, row, z + i * to + u, to);
-        for (int64_t i = 0; b && i < columns; i++)
-            for (u = first; u < end; u++) z[i * to + u] += b[u];
+            forward_1_1(inputs, W + u * inputs, x + i * row, row, z + i * to + u, to, x);
+        if (b) add_biases(columns, first, end, b, z, to);
     }
 }
 
-/* Z = X Wᵀ + b for units `first` to `end`. */
+/* Z = X Wᵀ + b for units `first` to `end`. Asks for `numbers` numbers that are read next. */
 SINGLE void dense_forward(
     int64_t samples, int64_t inputs, int64_t first, int64_t end, const real *W, const real *b,
-    const real *X, int64_t row, real *Z, int64_t to) {
+    const real *X, int64_t row, real *Z, int64_t to, const real *next, int64_t numbers) {
+    int64_t tiles = parts_of(samples, TILE_COLUMNS) * parts_of(end - first, TILE_ROWS);
+    struct ahead ahead = ahead_of(next, numbers, tiles);
     for (int64_t u = first, units; u < end; u += units) {
         units = smaller_of(end - u, units_in_cache(inputs));
-        dense_forward_block(samples, inputs, u, u + units, W, b, X, row, Z, to);
+        dense_forward_block(samples, inputs, u, u + units, W, b, X, row, Z, to, &ahead);
     }
 }
 
@@ -139,13 +173,17 @@ typedef vec tile_sums[PRODUCT_ROWS][PRODUCT_COLUMNS];
 #define WRITE_SUM(j, i) sums[level][i][j] = sum_##i##_##j;
 #define WRITE_SUMS(i, J) REPEAT_##J(WRITE_SUM, i)
 
-/* Writes the sums of I rows of J vectors at a level, with those of the lower levels. */
+/* Writes the sums of I rows of J vectors at a level, with those of the lower levels. Asks for a line
+ * `ahead` with each product. */
 #define PRODUCT_TILE(I, J)                                                                      \
     static void product_##I##_##J(                                                              \
         int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row, \
-        tile_sums *sums, int64_t level) {                                                       \
+        tile_sums *sums, int64_t level, const real *ahead) {                                    \
         ROWS_##I(ZEROS, J)                                                                      \
-        for (int64_t s = 0; s < count; s++) { REPEAT_##J(READ_B, ) ROWS_##I(MULTIPLIES, J) }    \
+        for (int64_t s = 0; s < count; s++) {                                                   \
+            __builtin_prefetch(ahead + s * LANES);                                              \
+            REPEAT_##J(READ_B, ) ROWS_##I(MULTIPLIES, J)                                        \
+        }                                                                                       \
         for (int64_t l = 0; l < level; l++) { ROWS_##I(ADD_LOWERS, J) }                         \
         ROWS_##I(WRITE_SUMS, J)                                                                 \
     }
@@ -160,7 +198,7 @@ PRODUCT_TILES(8)
 
 typedef void product_tile(
     int64_t count, const real *a, int64_t step, int64_t stride, const real *B, int64_t row,
-    tile_sums *sums, int64_t level);
+    tile_sums *sums, int64_t level, const real *ahead);
 
 #define OF_ROWS(I) {product_##I##_1, product_##I##_2, product_##I##_3}
 
@@ -216,7 +254,7 @@ SINGLE void product(
             tile_sums sums; /* stay in the cache */
             if (rule) prefetch_step(rule, place, rows, to->step, width * LANES);
             product_tile_of(rows, width)(
-                count, a + i * stride, step, stride, B + done * LANES, row, &sums, 0);
+                count, a + i * stride, step, stride, B + done * LANES, row, &sums, 0, B);
             if (rule)
                 RULE_STEPS[rule->kind](
                     rule, place, rows, to->step, width * LANES, (const real *)sums, TILE_STEP);

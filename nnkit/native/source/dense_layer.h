@@ -22,7 +22,7 @@ static void dense_layer_forward(
     own_part(me, l->outputs, BLOCK, &first, &end);
     dense_forward(
         rows_of(pass, l), l->inputs, first, end, params_at(pass, l->weights),
-        params_at(pass, l->biases), X.first, X.step, l->output, to);
+        params_at(pass, l->biases), X.first, X.step, l->output, to, X.first, 0);
     activate(l, rows_of(pass, l), first, end, l->output, to);
 }
 
@@ -30,19 +30,26 @@ static void pack_layer(const struct pass *pass, const struct layer *l, struct me
     pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me);
 }
 
-/* Y of a few samples, from row `from` of the inputs, into row `to`. */
+/* Whether a layer's weights are packed first. */
+INLINE int packs(const struct pass *pass, const struct layer *l) {
+    return l->packed && is_worth_packing(pass->samples, l->inputs, l->outputs);
+}
+
+/* Y of a few samples, from row `from` of the inputs, into row `to`; `numbers` numbers are read next. */
 static void dense_samples_forward(
-    const struct pass *pass, const struct layer *l, int packed, int64_t samples, int64_t from,
-    int64_t to) {
+    const struct pass *pass, const struct layer *l, int64_t samples, int64_t from, int64_t to,
+    const real *next, int64_t numbers) {
     struct rows X = rows_into(pass, l);
     int64_t row = padded(l->outputs);
     const real *b = params_at(pass, l->biases), *x = X.first + from * X.step;
     real *Y = (real *)l->output + to * row;
-    if (packed)
-        dense_forward_packed(samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row);
+    if (packs(pass, l))
+        dense_forward_packed(
+            samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row, next, numbers);
     else
         dense_forward(
-            samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row);
+            samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row,
+            next, numbers);
     activate(l, samples, 0, l->outputs, Y, row);
 }
 

@@ -51,30 +51,19 @@ INLINE int64_t level_of(int64_t r) {
     return level;
 }
 
-/* Asks for columns of the next tile's samples, a few at a time, which does not hold up the current
- * ones; rows begin at the start of a cache line, or are read as if they did. */
-INLINE void prefetch_columns(int64_t rows, const real *X, int64_t row, int64_t from, int64_t to) {
-    enum { NUMBERS = 64 / sizeof(real) }; /* in a cache line */
-    for (int64_t n = 0; n < rows; n++)
-        for (int64_t k = parts_of(from, NUMBERS) * NUMBERS; k < to; k += NUMBERS)
-            __builtin_prefetch(X + n * row + k, 0, 2);
-}
-
-/* Z for one panel; the first finds X in memory, the others in the cache. */
+/* Z for one panel. */
 static __attribute__((noinline)) void panel_forward(
     int64_t samples, int64_t inputs, const real *panel, int64_t width, const vec b[],
-    const real *X, int64_t row, real *Z, int64_t to, int is_first) {
+    const real *X, int64_t row, real *Z, int64_t to, struct ahead *ahead) {
     int64_t each = parts_of(inputs, LANES), size = each * width * LANES;
     for (int64_t n = 0, rows; n < samples; n += rows) {
         rows = power_up_to(samples - n, PRODUCT_ROWS);
         product_tile *tile = product_tile_of(rows, width);
         tile_sums sums[LEVELS + 1];
         for (int64_t r = 0; r < LANES; r++) {
-            if (is_first)
-                prefetch_columns(rows, X + (n + rows) * row, row, r * each, (r + 1) * each);
             tile(
                 each, X + n * row + r, LANES, row, panel + r * size, width * LANES, sums,
-                level_of(r));
+                level_of(r), lines_for_tile(ahead));
         }
         for (int64_t i = 0; i < rows; i++)
             for (int64_t j = 0; j < width; j++)
@@ -82,21 +71,93 @@ static __attribute__((noinline)) void panel_forward(
     }
 }
 
-/* Z = X Wᵀ + b. Rows of X and Z are read and written up to the end of their last vector; what is
- * behind the inputs must be numbers, and is multiplied by 0. */
+/* The same sums for few inputs, where those of a tile's lanes stay in registers: four samples × a
+ * vector of units. */
+struct four {
+    vec a, b, c, d;
+};
+
+INLINE struct four sums_of_lane(
+    int64_t each, const real *X, int64_t row, const real *P, int64_t step) {
+    struct four sum = {{0}, {0}, {0}, {0}};
+    for (int64_t m = 0; m < each; m++, X += LANES, P += step) {
+        vec w = load(P);
+        sum.a = multiply_add(w, all(X[0]), sum.a);
+        sum.b = multiply_add(w, all(X[row]), sum.b);
+        sum.c = multiply_add(w, all(X[2 * row]), sum.c);
+        sum.d = multiply_add(w, all(X[3 * row]), sum.d);
+    }
+    return sum;
+}
+
+INLINE struct four added(struct four x, struct four y) {
+    return (struct four){x.a + y.a, x.b + y.b, x.c + y.c, x.d + y.d};
+}
+
+#define LANE_SUM_1(r) sums_of_lane(each, X + (r), row, panel + (r) * size, width * LANES)
+#define LANE_SUM_2(r) added(LANE_SUM_1(r), LANE_SUM_1((r) + 1))
+#define LANE_SUM_4(r) added(LANE_SUM_2(r), LANE_SUM_2((r) + 2))
+#define LANE_SUM_8(r) added(LANE_SUM_4(r), LANE_SUM_4((r) + 4))
+#define LANE_SUM_16(r) added(LANE_SUM_8(r), LANE_SUM_8((r) + 8))
+#if LANE_COUNT == 2
+#define SUM_OF_LANES LANE_SUM_2(0)
+#elif LANE_COUNT == 4
+#define SUM_OF_LANES LANE_SUM_4(0)
+#elif LANE_COUNT == 8
+#define SUM_OF_LANES LANE_SUM_8(0)
+#else
+#define SUM_OF_LANES LANE_SUM_16(0)
+#endif
+
+enum { FEW_INPUTS = 16 * LANES, FEW_SAMPLES = 4 };
+
+/* Z for one vector of units of a panel of that width; the last samples may be computed twice. */
+static __attribute__((noinline)) void few_inputs_forward(
+    int64_t samples, int64_t inputs, const real *panel, int64_t width, vec b, const real *X,
+    int64_t row, real *Z, int64_t to) {
+    int64_t each = parts_of(inputs, LANES), size = each * width * LANES;
+    const real *first = X;
+    for (int64_t n = 0; n < samples; n += FEW_SAMPLES) {
+        n = smaller_of(n, samples - FEW_SAMPLES);
+        X = first + n * row;
+        struct four sum = SUM_OF_LANES;
+        store(Z + n * to, sum.a + b);
+        store(Z + (n + 1) * to, sum.b + b);
+        store(Z + (n + 2) * to, sum.c + b);
+        store(Z + (n + 3) * to, sum.d + b);
+    }
+}
+
+/* Whether packing the weights of a layer takes less time than it saves. */
+INLINE int is_worth_packing(int64_t samples, int64_t inputs, int64_t units) {
+    enum { MANY_SAMPLES = 128, INPUTS_PER_SAMPLE = 2 };
+    if (inputs <= FEW_INPUTS) return samples * INPUTS_PER_SAMPLE >= inputs;
+    return samples >= MANY_SAMPLES && units > LANES;
+}
+
+/* Z = X Wᵀ + b for at least 4 samples. Rows of X and Z are read and written up to the end of their
+ * last vector; what is behind the inputs must be numbers, and is multiplied by 0. */
 static void dense_forward_packed(
     int64_t samples, int64_t inputs, int64_t units, const real *packed, const real *b,
-    const real *X, int64_t row, real *Z, int64_t to) {
-    int64_t each = parts_of(inputs, LANES) * LANES;
+    const real *X, int64_t row, real *Z, int64_t to, const real *next, int64_t numbers) {
+    int64_t each = parts_of(inputs, LANES) * LANES, vectors = parts_of(units, LANES);
+    int64_t panels = parts_of(vectors, PRODUCT_COLUMNS);
+    struct ahead ahead =
+        ahead_of(next, numbers, parts_of(samples, PRODUCT_ROWS) * LANES * panels);
+    int is_short = inputs <= FEW_INPUTS && samples >= FEW_SAMPLES;
     FOR_EACH_PANEL(units, v, width) {
         vec biases[PRODUCT_COLUMNS] = {{0}};
-        for (int64_t j = 0; b && j < width; j++) {
+        const real *panel = packed + v * LANES * each;
+        for (int64_t j = 0; j < width; j++) {
             int64_t u = (v + j) * LANES;
-            biases[j] = u + LANES <= units ? load(b + u) : load_part(b + u, units - u);
+            if (b) biases[j] = u + LANES <= units ? load(b + u) : load_part(b + u, units - u);
+            if (is_short)
+                few_inputs_forward(
+                    samples, inputs, panel + j * LANES, width, biases[j], X, row, Z + u, to);
         }
-        panel_forward(
-            samples, inputs, packed + v * LANES * each, width, biases, X, row, Z + v * LANES, to,
-            v == 0);
+        if (!is_short)
+            panel_forward(
+                samples, inputs, panel, width, biases, X, row, Z + v * LANES, to, &ahead);
     }
 }
 

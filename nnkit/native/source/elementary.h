@@ -34,8 +34,7 @@ INLINE vec exp_of_rest(vec x, mask *n) {
 }
 
 INLINE vec within_range(vec x) { /* NaN stays NaN */
-    x = choose(x < LEAST_EXPONENT, all(LEAST_EXPONENT), x);
-    return choose(x > LARGEST_EXPONENT, all(LARGEST_EXPONENT), x);
+    return greater(all(LEAST_EXPONENT), lesser(all(LARGEST_EXPONENT), x));
 }
 
 INLINE vec exponential(vec x) {

@@ -39,38 +39,47 @@ struct layer_functions {
 };
 
 static const struct layer_functions LAYER_FUNCTIONS[] = {
-    [LAYER_DENSE] = {dense_layer_forward, dense_layer_inputs, dense_layer_weights, 0},
-    [LAYER_BLOCKS] = {blocks_layer_forward, blocks_layer_inputs, 0, 0},
-    [LAYER_FLATTEN] = {flatten_layer_forward, flatten_layer_inputs, 0, 0},
-    [LAYER_CONV] = {conv_layer_forward, conv_layer_inputs, conv_layer_weights, 0},
-    [LAYER_MAX_POOL] = {pool_forward, pool_inputs, 0, 0},
-    [LAYER_AVERAGE_POOL] = {pool_forward, pool_inputs, 0, 0},
-    [LAYER_BATCH_NORM] =
-        {batch_norm_forward, batch_norm_inputs, batch_norm_weights, batch_norm_remember},
-    [LAYER_DROPOUT] = {dropout_forward, dropout_inputs, 0, 0},
-    [LAYER_SPATIAL_DROPOUT] = {dropout_forward, dropout_inputs, 0, 0},
-    [LAYER_SPLIT] = {nothing_to_do, split_inputs, 0, 0},
-    [LAYER_BRANCH] = {nothing_to_do, nothing_to_do, 0, 0},
-    [LAYER_ADD] = {add_forward, add_inputs, 0, 0},
-    [LAYER_CONV_TRANSPOSE] = {conv_layer_forward, conv_layer_inputs, conv_layer_weights, 0},
-    [LAYER_ACTIVATION] = {activation_layer_forward, activation_layer_inputs, 0, 0},
-    [LAYER_ZERO_PAD] = {pad_forward, pad_inputs, 0, 0},
-    [LAYER_REPEAT] = {up_sample_forward, up_sample_inputs, 0, 0},
-    [LAYER_INTERPOLATE] = {up_sample_forward, up_sample_inputs, 0, 0},
-    [LAYER_LAYER_NORM] = {layer_norm_forward, layer_norm_inputs, layer_norm_weights, 0},
-    [LAYER_PRELU] = {prelu_forward, prelu_inputs, prelu_weights, 0},
-    [LAYER_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
-    [LAYER_LOG_SOFTMAX] = {softmax_forward, softmax_inputs, 0, 0},
-    [LAYER_SEQUENCE] = {sequence_forward, sequence_inputs, 0, 0},
-    [LAYER_EMBEDDING] = {embedding_forward, nothing_to_do, embedding_weights, 0},
-    [LAYER_ONE_HOT] = {one_hot_forward, nothing_to_do, 0, 0},
-    [LAYER_JOIN] = {join_forward, join_inputs, 0, 0},
-    [LAYER_RECURRENT] =
-        {recurrent_forward, rows_received, recurrent_layer_weights, 0, recurrent_through_time},
-    [LAYER_ATTENTION] = {attention_forward, attention_inputs, score_weights, 0},
-    [LAYER_ROOM] = {room_forward, room_inputs, 0, 0},
+    [LAYER_DENSE] = {
+        .forward = dense_layer_forward, .inputs = dense_layer_inputs,
+        .weights = dense_layer_weights},
+    [LAYER_BLOCKS] = {.forward = blocks_layer_forward, .inputs = blocks_layer_inputs},
+    [LAYER_FLATTEN] = {.forward = flatten_layer_forward, .inputs = flatten_layer_inputs},
+    [LAYER_CONV] =
+        {.forward = conv_layer_forward, .inputs = conv_layer_inputs, .weights = conv_layer_weights},
+    [LAYER_MAX_POOL] = {.forward = pool_forward, .inputs = pool_inputs},
+    [LAYER_AVERAGE_POOL] = {.forward = pool_forward, .inputs = pool_inputs},
+    [LAYER_BATCH_NORM] = {
+        .forward = batch_norm_forward, .inputs = batch_norm_inputs,
+        .weights = batch_norm_weights, .remember = batch_norm_remember},
+    [LAYER_DROPOUT] = {.forward = dropout_forward, .inputs = dropout_inputs},
+    [LAYER_SPATIAL_DROPOUT] = {.forward = dropout_forward, .inputs = dropout_inputs},
+    [LAYER_SPLIT] = {.forward = nothing_to_do, .inputs = split_inputs},
+    [LAYER_BRANCH] = {.forward = nothing_to_do, .inputs = nothing_to_do},
+    [LAYER_ADD] = {.forward = add_forward, .inputs = add_inputs},
+    [LAYER_CONV_TRANSPOSE] =
+        {.forward = conv_layer_forward, .inputs = conv_layer_inputs, .weights = conv_layer_weights},
+    [LAYER_ACTIVATION] = {.forward = activation_layer_forward, .inputs = activation_layer_inputs},
+    [LAYER_ZERO_PAD] = {.forward = pad_forward, .inputs = pad_inputs},
+    [LAYER_REPEAT] = {.forward = up_sample_forward, .inputs = up_sample_inputs},
+    [LAYER_INTERPOLATE] = {.forward = up_sample_forward, .inputs = up_sample_inputs},
+    [LAYER_LAYER_NORM] =
+        {.forward = layer_norm_forward, .inputs = layer_norm_inputs, .weights = layer_norm_weights},
+    [LAYER_PRELU] = {.forward = prelu_forward, .inputs = prelu_inputs, .weights = prelu_weights},
+    [LAYER_SOFTMAX] = {.forward = softmax_forward, .inputs = softmax_inputs},
+    [LAYER_LOG_SOFTMAX] = {.forward = softmax_forward, .inputs = softmax_inputs},
+    [LAYER_SEQUENCE] = {.forward = sequence_forward, .inputs = sequence_inputs},
+    [LAYER_EMBEDDING] =
+        {.forward = embedding_forward, .inputs = nothing_to_do, .weights = embedding_weights},
+    [LAYER_ONE_HOT] = {.forward = one_hot_forward, .inputs = nothing_to_do},
+    [LAYER_JOIN] = {.forward = join_forward, .inputs = join_inputs},
+    [LAYER_RECURRENT] = {
+        .forward = recurrent_forward, .inputs = rows_received,
+        .weights = recurrent_layer_weights, .through_time = recurrent_through_time},
+    [LAYER_ATTENTION] =
+        {.forward = attention_forward, .inputs = attention_inputs, .weights = score_weights},
+    [LAYER_ROOM] = {.forward = room_forward, .inputs = room_inputs},
 #if REAL_BITS == 32
-    [LAYER_WINOGRAD] = {winograd_layer_forward, 0, 0, 0},
+    [LAYER_WINOGRAD] = {.forward = winograd_layer_forward},
 #endif
 };
 

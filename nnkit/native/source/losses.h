@@ -1,7 +1,7 @@
 /* Losses: the mean over a batch, and its gradient at the end of the network.
  *
  * Each function returns the loss of one sample and writes its derivatives into d, from the outputs
- * y (or logits z) and the targets t. The formulas are those of `nnkit/nn/losses.py`; `a` and `b`
+ * y (or logits z) and the targets t. The formulas are those of `nnkit/nn/losses/`; `a` and `b`
  * are the loss's settings.
  */
 #ifndef NNKIT_LOSSES_H

@@ -36,17 +36,21 @@ double patience(const struct pace *pace, int64_t units) {
     return LONGEST_SPELL * pace->alone * units;
 }
 
-/* The seconds of work after a failed trial, in which a unit took `each` instead of `other`. If it
- * went very badly, the first trials are repeated early: they may have met something that is over
- * soon, which must not keep long passes on one thread. */
-static double until_next_trial(const struct pace *pace, int64_t units, double each, double other) {
-    double later = (each - other) * units / TRIALS;
+/* The seconds of work after a failed trial, in which a unit took `each` instead of `other`, and
+ * waking threads `lost` seconds. If it went very badly, the first trials are repeated early: they
+ * may have met something that is over soon, which must not keep long passes on one thread. */
+static double until_next_trial(
+    const struct pace *pace, int64_t units, double each, double other, double lost) {
+    double later = ((each - other) * units + lost) / TRIALS;
     if (each > LONGEST_SPELL * other) later *= exp2(fmin(pace->failed - 1 - EARLY_TRIALS, 0));
     return fmax(later, BETWEEN_TRIALS * SPELL);
 }
 
 void note_spell(struct pace *pace, int64_t threads, int64_t units, double seconds) {
-    double each = seconds / units;
+    double each = seconds / units, lost = threads > 1 ? pace->waking : 0;
+    int wakes_threads = threads > 1 && pace->waking == 0;
+    pace->waking = wakes_threads ? seconds : lost;
+    if (wakes_threads) return;
     double *known = threads > 1 ? &pace->together : &pace->alone;
     double other = threads > 1 ? pace->alone : pace->together;
     if (*known == 0 || other == 0) {
@@ -55,13 +59,15 @@ void note_spell(struct pace *pace, int64_t threads, int64_t units, double second
         return;
     }
     int was_faster = together_is_faster(pace), is_trial = was_faster != (threads > 1);
-    *known = is_trial ? each : *known + NEWEST * (each - *known);
+    /* A single spell that was held up must not change the choice. */
+    double likely = fmin(each, LONGEST_SPELL * *known);
+    *known = is_trial ? each : *known + NEWEST * (likely - *known);
     if (together_is_faster(pace) != was_faster) {
         pace->failed = 0;
         pace->until_trial = BETWEEN_TRIALS * SPELL;
     } else if (is_trial) {
         pace->failed++;
-        pace->until_trial = until_next_trial(pace, units, each, other);
+        pace->until_trial = until_next_trial(pace, units, each, other, lost);
     } else {
         pace->until_trial -= seconds;
     }

@@ -14,6 +14,7 @@ struct pace {
     double alone, together; /* by one thread and by all; 0 where not known yet */
     double until_trial;     /* seconds of work before the slower of the two is tried again */
     double failed;          /* trials of it since it became the slower */
+    double waking;          /* seconds of the last spell that woke the threads; 0 if one was alone since */
 };
 
 /* The time in seconds, from a clock that never goes back. */
@@ -28,7 +29,8 @@ int64_t units_of_spell(const struct pace *pace);
 /* The seconds after which a spell by several threads should end, because it is going badly. */
 double patience(const struct pace *pace, int64_t units);
 
-/* Notes how long a spell took, and by how many threads. */
+/* Notes how long a spell took, and by how many threads. The first by several threads after one by a
+ * single thread wakes the others, so that it is not measured; the second is. */
 void note_spell(struct pace *pace, int64_t threads, int64_t units, double seconds);
 
 #endif

@@ -42,7 +42,7 @@ SINGLE void multiply(
             for (int64_t n = 0; adds && n < some; n++)
                 load_row(c + n * to, width, lanes, sums[0][n]);
             product_tile_of(some, width)(
-                count, a + i * stride, step, stride, B + done * LANES, row, sums, adds);
+                count, a + i * stride, step, stride, B + done * LANES, row, sums, adds, B);
             for (int64_t n = 0; n < some; n++) store_row(sums[adds][n], width, lanes, c + n * to);
         }
     }

@@ -1,6 +1,6 @@
 /* The optimizers' rules: the parameters p after a step along the gradient g.
  *
- * The same operations, in the same order, as `nnkit/optim/optimizers.py`, so that both give the same
+ * The same operations, in the same order, as `nnkit/optim/optimizers/`, so that both give the same
  * bits. `s` is the optimizer's state, which is updated.
  */
 #ifndef NNKIT_RULES_H

@@ -19,7 +19,7 @@ enum { TILE_COLUMNS = 3, PRODUCT_ROWS = 4, PRODUCT_COLUMNS = 3 };
 
 enum { CROWDED = 256 }; /* numbers; rows so far apart, or a multiple of it, share a cache's few sets */
 
-/* The numbers from a row of a buffer to the next; as in `nnkit/native/program_layer.py`. */
+/* The numbers from a row of a buffer to the next; as in `nnkit/native/row_sizes.py`. */
 INLINE int64_t padded(int64_t count) {
     int64_t blocks = (count + BLOCK - 1) / BLOCK * BLOCK;
     return blocks % CROWDED == 0 ? blocks + BLOCK : blocks;

@@ -27,13 +27,15 @@ static void run_pass(
 static void evaluate(void *argument, struct member *me) {
     struct request *request = argument;
     const struct pass *pass = &request->pass;
-    if (divides_samples(pass, me)) forward_by_samples(pass, 0, me);
-    else forward(pass, 0, me);
+    if (divides_samples(pass, me)) {
+        forward_by_samples(pass, 0, me);
+        wait_for_all(me);
+    } else forward(pass, 0, me);
     if (request->wants_loss) {
         double loss = mean_loss_of(pass, me);
         if (me->index == 0) request->loss = loss;
     }
-    apply_head(pass, me);
+    apply_head(pass, 1, me);
 }
 
 /* The outputs for the batch in `input`. */
@@ -42,19 +44,15 @@ EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t sampl
     run_pass(evaluate, &request, &request.pass);
 }
 
-/* Writes the outputs (samples, outputs) for inputs (samples, inputs), numbers or bytes, multiplied
- * by a factor. Returns 0 if it `checks` and some of both are not finite. */
+/* Writes the outputs (samples, outputs) for inputs (samples, inputs), which are numbers or bytes and
+ * are multiplied by a factor as the program says. Returns 0 if it `checks` and some of both are not
+ * finite. */
 EXPORT int64_t NAMED(nnkit_predict, VARIANT)(
-    struct program *p, const void *inputs, int64_t are_bytes, double scale, int64_t samples,
-    real *outputs, int64_t checks, int64_t threads, struct pace *pace) {
+    struct program *p, const void *inputs, int64_t samples, real *outputs, int64_t checks) {
     uint64_t before = arithmetic();
     set_arithmetic(flushing(before));
     p->inputs = inputs;
-    p->inputs_are_bytes = are_bytes;
-    p->input_scale = scale;
     p->selected = 0;
-    p->threads = threads;
-    p->pace = pace;
     int64_t is_finite = 1, width = p->layers[0].inputs;
     int64_t output_width = p->layers[p->layer_count - 1].outputs;
     for (int64_t at = 0, count; at < samples; at += count) {

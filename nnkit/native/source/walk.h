@@ -82,12 +82,13 @@ SINGLE double mean_loss_of(const struct pass *pass, struct member *me) {
     return me->index == 0 ? total_of(p->losses, 0, rows) : 0;
 }
 
-/* Applies the output activation that the loss has left out, in place. */
-SINGLE void apply_head(const struct pass *pass, struct member *me) {
+/* Applies the output activation that the loss has left out, in place, to a thread's part of the rows
+ * in multiples of `unit`. */
+SINGLE void apply_head(const struct pass *pass, int64_t unit, struct member *me) {
     const struct program *p = pass->program;
     const struct layer *last = p->layers + p->layer_count - 1;
     int64_t first, end, row = padded(last->outputs);
-    own_part(me, rows_of(pass, last), 1, &first, &end);
+    own_part(me, rows_of(pass, last), unit, &first, &end);
     real *Z = (real *)last->output + first * row;
     if (p->head == ACTIVATION_SOFTMAX) softmax(end - first, last->outputs, Z, row);
     else {

@@ -1,4 +1,4 @@
-"""WindowSums over the entries of windows."""
+"""Sums over the entries of windows."""
 
 from __future__ import annotations
 

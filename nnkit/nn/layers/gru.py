@@ -17,7 +17,6 @@ from nnkit.nn.params import Array, Parameter
 from nnkit.nn.recurrent.cell import RecurrentCell
 from nnkit.nn.recurrent.gate_functions import halved_to_sigmoid, through_sigmoid, through_tanh
 from nnkit.nn.recurrent.steps import Steps
-from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 Reset = Literal["after", "before"]
 
@@ -71,13 +70,24 @@ class _GRUCell(RecurrentCell):
     def __init__(self, binding: Binding, units: int, reverse: bool) -> None:
         self.of_gates, self.of_n = slice(0, 2 * units), slice(2 * units, 3 * units)
         super().__init__(binding, units, 3, 1, reverse, halved=self.of_gates)
-        self._of_units = [self.memory(units) for _ in range(4)]
+        self._inner, self._kept = self.memory(units), self.memory(units)
+        self._slope, self._work = self.run_memory(units), self.run_memory(units)
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
-        self.inner, self.kept, *_ = (steps.blocks(memory, self.units) for memory in self._of_units)
-        of_units = (steps.stacks(memory, self.units) for memory in self._of_units)
-        self.stacks = [*zip(self.gate_stacks(), self.stacks_before[0], *of_units, strict=True)]
+        self.inner = steps.blocks(self._inner, self.units)
+        self.kept = steps.blocks(self._kept, self.units)
+        self.stacks = [
+            *zip(
+                self.gate_stacks(),
+                self.stacks_before[0],
+                steps.stacks(self._inner, self.units),
+                steps.stacks(self._kept, self.units),
+                steps.run_scratch(self._slope, self.units),
+                steps.run_scratch(self._work, self.units),
+                strict=True,
+            )
+        ]
 
     def project(self, step: int) -> None:
         """Computes a(t) without W s(t−1) in the rows of n."""
@@ -107,27 +117,24 @@ class _GRUCell(RecurrentCell):
         s *= z
         s += n
 
-    def differentiate(self) -> None:
-        for (_, z, n), s_before, _, kept, slope, work in self.stacks:
-            kept[...] = z
-            np.subtract(s_before, n, out=slope)
-            through_sigmoid(z, slope, work)  # ∂s/∂a_z = (s(t−1) − n) ⊙ z ⊙ (1 − z)
-            np.subtract(1, kept, out=slope)
-            through_tanh(n, slope, work)  # ∂s/∂a_n = (1 − z) ⊙ (1 − n²)
+    def differentiate(self, run: int) -> None:
+        (_, z, n), s_before, _, kept, slope, work = self.stacks[run]
+        kept[...] = z
+        np.subtract(s_before, n, out=slope)
+        through_sigmoid(z, slope, work)  # ∂s/∂a_z = (s(t−1) − n) ⊙ z ⊙ (1 − z)
+        np.subtract(1, kept, out=slope)
+        through_tanh(n, slope, work)  # ∂s/∂a_n = (1 − z) ⊙ (1 − n²)
 
-    def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        """The sums for the gates, for U and b of n, and for W of n."""
+    def gradients_of_products(self) -> Sequence[Array]:
+        """The parts of `d_packed` for the gates, for [b U] in n, and for W in n."""
         d, units = self.d_packed, self.units
-        blocks = (d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units])
-        return [WeightGradient(block, self._binding) for block in blocks]
+        return [d[self.of_gates], d[self.of_n, units:], d[self.of_n, :units]]
 
     def add_to_gradients(self, step: int, dh: Array, factors: Array) -> None:
         """Adds to the gradients of the weights; those of W in n are of a product h = W factors."""
-        z, a, units = self.z[step], self.sums[step], self.units
-        of_gates, of_inputs, of_state = self.weight_gradients
-        of_gates.add(a[self.of_gates], z)
-        of_inputs.add(a[self.of_n], z[units:])
-        of_state.add(dh, factors)
+        z, a = self.z[step], self.sums[step]
+        of_gates, of_inputs = (a[self.of_gates], z), (a[self.of_n], z[self.units :])
+        self.weight_gradient.add(of_gates, of_inputs, (dh, factors))
 
 
 class ResetAfterCell(_GRUCell):
@@ -140,12 +147,12 @@ class ResetAfterCell(_GRUCell):
         n += np.multiply(r, h, out=self.scratch(n.shape))
         self.mix(step)
 
-    def differentiate(self) -> None:
-        super().differentiate()
-        for (r, _, n), _, h, _, slope, work in self.stacks:
-            np.multiply(n, h, out=slope)
-            np.multiply(n, r, out=h)  # ∂s/∂h = ∂s/∂a_n ⊙ r
-            through_sigmoid(r, slope, work)  # ∂s/∂a_r = ∂s/∂a_n ⊙ h ⊙ r ⊙ (1 − r)
+    def differentiate(self, run: int) -> None:
+        super().differentiate(run)
+        (r, _, n), _, h, _, slope, work = self.stacks[run]
+        np.multiply(n, h, out=slope)
+        np.multiply(n, r, out=h)  # ∂s/∂h = ∂s/∂a_n ⊙ r
+        through_sigmoid(r, slope, work)  # ∂s/∂a_r = ∂s/∂a_n ⊙ h ⊙ r ⊙ (1 − r)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         (ds,) = gradients

@@ -14,7 +14,7 @@ from nnkit.nn.params import Array, Shape
 from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.products import Product, product
 from nnkit.nn.recurrent.states import LayerState
-from nnkit.nn.recurrent.steps import Steps, Transition
+from nnkit.nn.recurrent.steps import COLUMNS, Steps, Transition
 from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 
@@ -81,12 +81,17 @@ class RecurrentCell(ABC):
         if binding.training:
             self.d_packed = empty(size, binding.dtype)
             self.gradients = [binding.buffer(units) for _ in self.trained]
-            self.weight_gradients = self.sums_of_gradients()
+            self.weight_gradient = WeightGradient(self.gradients_of_products(), binding)
 
     def memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at all steps."""
         shape = (rows * self.length * self.samples,)
         return self._binding.buffers.empty(shape, self._binding.dtype)
+
+    def run_memory(self, rows: int) -> Array:
+        """Memory for an array (rows, n) at the steps of one run."""
+        columns = min(max(COLUMNS, self.samples), self.length * self.samples)
+        return self._binding.buffers.empty((rows * columns,), self._binding.dtype)
 
     def scratch(self, shape: Shape, number: int = 0) -> Array:
         """One of several arrays for the numbers of one step; each call may return the same."""
@@ -161,6 +166,7 @@ class RecurrentCell(ABC):
         """Divides the memory among the steps of a batch."""
         self.steps, blocks = steps, steps.blocks
         self.order = [*steps.transitions(self.reverse)]
+        self._run_of = [number for number, run in enumerate(steps.runs) for _ in run]
         self.z = blocks(self._factors, self.packed.shape[1])
         self.sums = blocks(self._sums, self.rows)
         gates = self.rows // self.units
@@ -275,10 +281,9 @@ class RecurrentCell(ABC):
         Args:
             d_last: dE/dS of the state after the sequences, (units, N); None for 0.
         """
-        self.differentiate()
+        self._differentiated: int | None = None  # the run
         self.d_packed.fill(0)
-        for sums in self.weight_gradients:
-            sums.clear()
+        self.weight_gradient.clear()
         for gradient in self.grads.values():
             gradient.fill(0)
         for number, gradient in enumerate(self.gradients):
@@ -292,6 +297,7 @@ class RecurrentCell(ABC):
             dy: dE/dY of its output, (units, n); None for 0.
         """
         step, count = at.step, self.steps.counts[at.step]
+        self._differentiate_at(step)
         gradients = [gradient[:, :count] for gradient in self.gradients]
         if dy is not None:
             gradients[0] += dy
@@ -321,7 +327,7 @@ class RecurrentCell(ABC):
         for gradient in sums:
             gradient.fill(0)
         self._through(step, gradients)
-        self._finish_weight_gradients()
+        self.weight_gradient.finish()
         contributions = {name: d + self._packed_gradient(name) for name, d in self.grads.items()}
         for gradient, earlier in zip(sums, before, strict=True):
             gradient += earlier
@@ -334,15 +340,19 @@ class RecurrentCell(ABC):
         columns = self.columns.get(name)
         return 0 if columns is None else self.d_packed[:, columns]
 
-    def differentiate(self) -> None:
-        """Computes all derivatives that do not depend on gradients, at all steps at once.
+    def _differentiate_at(self, step: int) -> None:
+        """Computes the derivatives of a run when the first of its steps is reached."""
+        run = self._run_of[step]
+        if run != self._differentiated:
+            self.differentiate(run)
+            self._differentiated = run
 
-        A stack holds the blocks of many steps, so that few calls compute them.
-        """
+    def differentiate(self, run: int) -> None:
+        """Computes derivatives that do not depend on gradients, for all steps of a run at once."""
         return
 
     def gate_stacks(self) -> list[Array]:
-        """The gates of neighbouring steps of equally many sequences, (gates, steps, units, n)."""
+        """The gates of the steps of each run, (gates, steps, units, n)."""
         gates = self.rows // self.units
         return [
             stack.reshape(len(stack), gates, self.units, -1).swapaxes(0, 1)
@@ -359,14 +369,14 @@ class RecurrentCell(ABC):
                 it, except for what comes through a(t).
         """
 
-    def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        """The sums over the steps of the gradients of the blocks of [W b U]."""
-        return [WeightGradient(self.d_packed, self._binding)]
+    def gradients_of_products(self) -> Sequence[Array]:
+        """For each product of a step, the part of `d_packed` with the gradient of its weights."""
+        return [self.d_packed]
 
     def project_back(self, step: int) -> Array:
         """Adds to the gradients of the weights; returns what comes through a(t) of dE/ds before."""
         a = self.sums[step]
-        self.weight_gradients[0].add(a, self.z[step])
+        self.weight_gradient.add((a, self.z[step]))
         return self.multiply(self.W.T, a, self.scratch((self.units, a.shape[1])))
 
     def input_gradient(self, step: int) -> Array:
@@ -386,7 +396,7 @@ class RecurrentCell(ABC):
 
     def end_backward(self) -> LayerState:
         """Returns dE/dS of the state before the sequences, (units, N), if that was given."""
-        self._finish_weight_gradients()
+        self.weight_gradient.finish()
         for name, columns in self.columns.items():
             self.grads[name] += self.d_packed[:, columns]
         if self.is_given:
@@ -395,8 +405,3 @@ class RecurrentCell(ABC):
             if self.trained[number] is not None:
                 np.add.reduce(gradient, axis=1, out=self.grads[f"s{number}"])
         return []
-
-    def _finish_weight_gradients(self) -> None:
-        """Completes `d_packed` for the steps so far."""
-        for gradient in self.weight_gradients:
-            gradient.finish()

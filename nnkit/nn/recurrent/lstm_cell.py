@@ -34,15 +34,23 @@ class LSTMCell(RecurrentCell):
         self.p: list[Array] | None = None
         if "p" in binding.params:
             self.p = np.split(binding.params["p"][:, None], 3)
-        self._tanh_c, self._kept, self._work = (self.memory(units) for _ in range(3))
+        self._tanh_c, self._kept = self.memory(units), self.memory(units)
+        self._work = self.run_memory(units)
 
     def divide(self, steps: Steps) -> None:
         super().divide(steps)
         self.tanh_c = steps.blocks(self._tanh_c, self.units)
         self.kept = steps.blocks(self._kept, self.units)
-        memory = self._tanh_c, self._kept, self._work
-        of_units = (steps.stacks(each, self.units) for each in memory)
-        self.stacks = [*zip(self.gate_stacks(), self.stacks_before[1], *of_units, strict=True)]
+        self.stacks = [
+            *zip(
+                self.gate_stacks(),
+                self.stacks_before[1],
+                steps.stacks(self._tanh_c, self.units),
+                steps.stacks(self._kept, self.units),
+                steps.run_scratch(self._work, self.units),
+                strict=True,
+            )
+        ]
         self.sigmoids = [a[self.halved] for a in self.sums]
 
     def advance(self, step: int) -> None:
@@ -67,20 +75,20 @@ class LSTMCell(RecurrentCell):
         """Computes tanh c(t)."""
         return np.tanh(self.states[1][step], out=self.tanh_c[step])
 
-    def differentiate(self) -> None:
-        for (i, f, o, g), c_before, tanh_c, kept, work in self.stacks:
-            kept[...] = g
-            through_tanh(g, i, work)  # ∂c/∂a_g = i ⊙ (1 − g²)
-            through_sigmoid(i, kept, work)  # ∂c/∂a_i = g ⊙ i ⊙ (1 − i)
-            kept[...] = o
-            through_sigmoid(o, tanh_c, work)  # ∂s/∂a_o = tanh c ⊙ o ⊙ (1 − o)
-            through_tanh(tanh_c, kept, work)  # ∂s/∂c = o ⊙ (1 − tanh² c)
-            kept[...] = f  # ∂c/∂c(t−1)
-            through_sigmoid(f, c_before, work)  # ∂c/∂a_f = c(t−1) ⊙ f ⊙ (1 − f)
-            if self.p is not None:
-                kept += np.multiply(self.p[0], i, out=work)
-                kept += np.multiply(self.p[1], f, out=work)
-                tanh_c += np.multiply(self.p[2], o, out=work)
+    def differentiate(self, run: int) -> None:
+        (i, f, o, g), c_before, tanh_c, kept, work = self.stacks[run]
+        kept[...] = g
+        through_tanh(g, i, work)  # ∂c/∂a_g = i ⊙ (1 − g²)
+        through_sigmoid(i, kept, work)  # ∂c/∂a_i = g ⊙ i ⊙ (1 − i)
+        kept[...] = o
+        through_sigmoid(o, tanh_c, work)  # ∂s/∂a_o = tanh c ⊙ o ⊙ (1 − o)
+        through_tanh(tanh_c, kept, work)  # ∂s/∂c = o ⊙ (1 − tanh² c)
+        kept[...] = f  # ∂c/∂c(t−1)
+        through_sigmoid(f, c_before, work)  # ∂c/∂a_f = c(t−1) ⊙ f ⊙ (1 − f)
+        if self.p is not None:
+            kept += np.multiply(self.p[0], i, out=work)
+            kept += np.multiply(self.p[1], f, out=work)
+            tanh_c += np.multiply(self.p[2], o, out=work)
 
     def retreat(self, step: int, gradients: Sequence[Array]) -> None:
         ds, dc = gradients

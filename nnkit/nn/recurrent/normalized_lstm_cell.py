@@ -10,7 +10,6 @@ from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
 from nnkit.nn.recurrent.lstm_cell import LSTMCell
 from nnkit.nn.recurrent.steps import Steps
-from nnkit.nn.recurrent.weight_gradient import WeightGradient
 
 EPSILON = 1e-5  # that of the layer `layer_norm`
 
@@ -55,17 +54,16 @@ class NormalizedLSTMCell(LSTMCell):
         self.grads["shift_c"] += np.add.reduce(d, axis=1)
         return self.of_cell.backward(step, d)
 
-    def sums_of_gradients(self) -> Sequence[WeightGradient]:
-        d, units = self.d_packed, self.units
-        return [WeightGradient(block, self._binding) for block in (d[:, :units], d[:, units + 1 :])]
+    def gradients_of_products(self) -> Sequence[Array]:
+        return [self.d_packed[:, : self.units], self.d_packed[:, self.units + 1 :]]
 
     def project_back(self, step: int) -> Array:
         z, a, d, units = self.z[step], self.sums[step], self.d_of_state[step], self.units
-        of_W, of_U = self.weight_gradients
         self.d_packed[:, units] += np.add.reduce(a, axis=1)
         d[...] = a
-        of_W.add(self.of_state.backward(step, d), z[:units])
-        of_U.add(self.of_input.backward(step, a), z[units + 1 :])
+        self.of_state.backward(step, d)
+        self.of_input.backward(step, a)
+        self.weight_gradient.add((d, z[:units]), (a, z[units + 1 :]))
         return self.multiply(self.W.T, d, self.scratch((units, d.shape[1])))
 
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from nnkit.nn.params import Array
 
+COLUMNS = 256  # of the blocks of a run, which fit into the cache
+
 
 class Transition(NamedTuple):
     """A step and the one taken before it.
@@ -94,15 +96,32 @@ class Steps:
             for first, end in pairwise(self._edges)
         ]
 
-    def stacks(self, memory: Array, rows: int) -> list[Array]:
-        """Arrays (steps, rows, n) of neighbouring steps with equally many sequences."""
-        stacks, first = [], 0
+    @cached_property
+    def runs(self) -> list[range]:
+        """Neighbouring steps with equally many sequences, a few hundred columns together."""
+        found, first = [], 0
         for count, steps in groupby(self.counts):
-            number = len([*steps])
-            end = first + number * count
-            stacks.append(memory[rows * first : rows * end].reshape(number, rows, count))
+            end = first + len([*steps])
+            most = max(COLUMNS // max(count, 1), 1)
+            found += [range(step, min(step + most, end)) for step in range(first, end, most)]
             first = end
-        return stacks
+        return found
+
+    def stacks(self, memory: Array, rows: int) -> list[Array]:
+        """An array (steps, rows, n) for each run of neighbouring steps, in flat memory."""
+        edges = self._edges
+        return [
+            memory[rows * edges[run.start] : rows * edges[run.stop]].reshape(len(run), rows, -1)
+            for run in self.runs
+        ]
+
+    def run_scratch(self, memory: Array, rows: int) -> list[Array]:
+        """An array (steps, rows, n) for each run, all at the beginning of flat memory."""
+        edges = self._edges
+        return [
+            memory[: rows * (edges[run.stop] - edges[run.start])].reshape(len(run), rows, -1)
+            for run in self.runs
+        ]
 
     def transitions(self, reverse: bool = False) -> Iterator[Transition]:
         """Yields the steps from the first position to the last, or from the last to the first."""

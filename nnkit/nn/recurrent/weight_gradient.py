@@ -1,4 +1,4 @@
-"""The gradient of weights that are used at each step of sequences."""
+"""The gradients of weights that are used at each step of sequences."""
 
 from __future__ import annotations
 
@@ -9,59 +9,69 @@ import numpy as np
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
 
-COLUMNS = 256  # of a product; with fewer it is slower, with many more the factors leave the cache
+COLUMNS = 128  # of a product, at least; with fewer it is slower
+
+Factors = tuple[Array, Array]  # dE/da(t), (rows, n), and z(t), (factors, n), of the same step
 
 
 class WeightGradient:
-    """Adds dE/dW = Σ_t dE/da(t) z(t)ᵀ, for a(t) = W z(t) at the steps t.
+    """Adds dE/dW = Σ_t dE/da(t) z(t)ᵀ, for one or several products a(t) = W z(t) at the steps t.
 
-    A product of one step would be a sum over a batch only. Here the columns of several steps stand
-    side by side in a product.
+    The product of a single step would be a sum over a batch only. Here the columns of several steps
+    stand side by side in a product.
     """
 
-    def __init__(self, out: Array, binding: Binding) -> None:
+    def __init__(self, sums: Sequence[Array], binding: Binding) -> None:
         """Allocates memory.
 
         Args:
-            out: the sum, (rows, factors), to which it is added.
+            sums: for each product, receives its gradient (rows, factors), which is added to it.
             binding: the layer's binding.
         """
-        self.out = out
+        self._sums = sums
         _, length = binding.input_shape
         most = min(length * binding.batch, COLUMNS + binding.batch)
-        empty = binding.buffers.empty
-        self._memory = [empty((rows * most,), binding.dtype) for rows in out.shape]
-        self._product = empty(out.shape, binding.dtype)
-        self._waiting: list[tuple[Array, Array]] = []
+        empty, dtype = binding.buffers.empty, binding.dtype
+        rows, factors = (max(each) for each in zip(*(dW.shape for dW in sums), strict=True))
+        self._dA, self._Z = empty((rows * most,), dtype), empty((most * factors,), dtype)
+        self._product = empty((rows * factors,), dtype)
+        self._waiting: list[Sequence[Factors]] = []
         self._columns = 0
 
     def clear(self) -> None:
-        """Drops steps that were not finished."""
+        """Forgets steps whose products are not added yet."""
         self._waiting, self._columns = [], 0
 
-    def add(self, da: Array, z: Array) -> None:
+    def add(self, *factors: Factors) -> None:
         """Adds a step, at the latest in `finish`; until then its arrays must not change.
 
         Args:
-            da: dE/da(t), (rows, n).
-            z: z(t), (factors, n).
+            factors: for each product, its factors at this step.
         """
-        self._waiting.append((da, z))
-        self._columns += da.shape[1]
+        self._waiting.append(factors)
+        self._columns += factors[0][0].shape[1]
         if self._columns >= COLUMNS:
             self.finish()
 
     def finish(self) -> None:
-        """Adds all steps of which `add` was told."""
+        """Completes the sums of all steps so far."""
         if self._waiting:
-            factors = zip(*self._waiting, strict=True)
-            dA, Z = (self._side_by_side(*each) for each in zip(factors, self._memory, strict=True))
-            self.out += np.dot(dA, Z.T, out=self._product)
-            self.clear()
+            for dW, factors in zip(self._sums, zip(*self._waiting, strict=True), strict=True):
+                dA, Z = self._side_by_side(factors)
+                dW += np.dot(dA, Z.T, out=_within(self._product, dW.shape))
+        self.clear()
 
-    def _side_by_side(self, blocks: Sequence[Array], memory: Array) -> Array:
-        """The columns of blocks (rows, n) as one array."""
-        if len(blocks) == 1:
-            return blocks[0]
-        shape = (len(blocks[0]), self._columns)
-        return np.concatenate(blocks, axis=1, out=memory[: shape[0] * shape[1]].reshape(shape))
+    def _side_by_side(self, factors: Sequence[Factors]) -> Factors:
+        """The factors of several steps, (rows, columns) and (factors, columns)."""
+        if len(factors) == 1:
+            return factors[0]
+        dA = _within(self._dA, (len(factors[0][0]), self._columns))
+        Z = _within(self._Z, (self._columns, len(factors[0][1]))).T
+        np.concatenate([da for da, _ in factors], axis=1, out=dA)
+        np.concatenate([z for _, z in factors], axis=1, out=Z)
+        return dA, Z
+
+
+def _within(memory: Array, shape: tuple[int, int]) -> Array:
+    """An array at the beginning of flat memory."""
+    return memory[: shape[0] * shape[1]].reshape(shape)

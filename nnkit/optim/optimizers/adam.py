@@ -55,33 +55,17 @@ class Adam(Optimizer):
     def update(self, params: Array, grads: Array, state: State, t: int, lr: float) -> None:
         rate, eps = self.program_scalars(t, lr)
         for p, g, m, v, *largest in blocks(params, grads, *state):
-            adam_pass(p, g, m, v, self.beta1, self.beta2, rate, eps, *largest)
-
-
-def adam_pass(
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    beta1: float,
-    beta2: float,
-    rate: float,
-    eps: float,
-    largest: Array | None = None,
-) -> None:
-    """Adam's ten vector operations."""
-    np.multiply(m, beta1, out=m)
-    np.add(m, g, out=m)
-    np.multiply(v, beta2, out=v)
-    np.multiply(g, g, out=g)
-    np.add(v, g, out=v)
-    if largest is not None:
-        v = np.maximum(largest, v, out=largest)
-    np.sqrt(v, out=g)
-    np.add(g, eps, out=g)
-    np.divide(m, g, out=g)
-    np.multiply(g, rate, out=g)
-    np.subtract(p, g, out=p)
+            np.multiply(m, self.beta1, out=m)
+            np.add(m, g, out=m)
+            np.multiply(v, self.beta2, out=v)
+            np.multiply(g, g, out=g)
+            np.add(v, g, out=v)
+            second = np.maximum(largest[0], v, out=largest[0]) if largest else v
+            np.sqrt(second, out=g)
+            np.add(g, eps, out=g)
+            np.divide(m, g, out=g)
+            np.multiply(g, rate, out=g)
+            np.subtract(p, g, out=p)
 
 
 class AdamW(Adam):

@@ -27,8 +27,10 @@ RARER = 0.2  # frequency of signs, relative to that in the verifier's training p
 WIDEST = 1.25  # maximal width of joined pieces, relative to the digits' height
 MOST_PIECES = 16  # maximal number of pieces of a digit
 UNLIKELY = 0.003  # probability of being whole below which joined pieces are not a candidate
-SURE = 0.9  # probability of being whole above which a piece is not cut …
-NARROW = 0.8  # … if it is narrower than this, relative to the digits' height
+NARROW = 0.8  # width below which touching digits are rare, relative to the digits' height
+# Widths of pieces, relative to that height, each with the probability of being whole above which a
+# piece that is narrower is not cut
+SURE = ((NARROW, 0.9), (1.0, 0.9999), (WIDEST, 0.99999))
 SMALL = 0.4  # relative height below which a piece may be left out …
 LEFT_OUT = -1.5  # … with this score
 VERIFIER_ERRORS = 0.01  # assumed error rate of the verifier, which limits a candidate's score …
@@ -183,14 +185,24 @@ def _box(pieces: Pieces, first: int, last: int) -> tuple[int, int, int, int]:
 def doubtful(lines: Sequence[Pieces], networks: Networks) -> list[Array]:
     """Whether each piece of each line may be more than one digit, (n,) bool.
 
-    It may not if it is narrow and surely whole.
+    It may not if it is surely whole. The wider it is, the surer the verifier must be, because
+    some touching digits look like one.
     """
     alone = [[(i, i) for i in range(len(pieces.boxes))] for pieces in lines]
     return [
-        (1 - verified[:, PART] <= SURE)
-        | (pieces.boxes[:, 2] - pieces.boxes[:, 0] >= NARROW * HEIGHT)
+        ~_surely_whole(1 - verified[:, PART], pieces.boxes[:, 2] - pieces.boxes[:, 0])
         for pieces, verified in zip(lines, _verified(lines, alone, networks), strict=True)
     ]
+
+
+def _surely_whole(whole: Array, widths: Array) -> Array:
+    """Whether each piece is surely one character, (n,) bool.
+
+    Args:
+        whole: the probability that it is, (n,).
+        widths: widths in the strip, (n,).
+    """
+    return np.any([(widths < width * HEIGHT) & (whole > sure) for width, sure in SURE], axis=0)
 
 
 def best_paths(

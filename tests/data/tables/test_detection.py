@@ -12,6 +12,7 @@ from nnkit.data.tables.dialect import Dialect
 from nnkit.errors import DataError
 
 ROWS = "".join(f"{i}.5,{i * 7 % 5},{'ab'[i % 2]}\n" for i in range(30))
+GROUPED = "length,width,name\n" + "1,2,red\n2.5,3,blue\n" * 9
 PLAIN = f"x,n,y\n{ROWS}"
 
 
@@ -51,6 +52,15 @@ PLAIN = f"x,n,y\n{ROWS}"
         (PLAIN.replace("x", "\x81").encode("latin-1"), {"encoding": "latin-1"}),
         (PLAIN.encode("utf-16"), {"encoding": "utf-16"}),
         (PLAIN.encode("utf-8-sig"), {}),
+        (f"Size,,Colour\n{GROUPED}", {"skip_rows": 1}),
+        (f"Report,,\nSize,,Colour\n{GROUPED}", {"skip_rows": 2}),
+        (f"Report,7,\nof,1.5.2024,\n\n{GROUPED}", {"skip_rows": 2}),
+        (f"Size,Size,Colour\n{GROUPED}", {"skip_rows": 1}),
+        (f"Size,Weight,Colour\n{GROUPED}", {}),  # of which the first row may be of units
+        (f",size,colour\n{GROUPED}", {}),
+        ("a,,b\n" + "1,x,red\n2,y,blue\n" * 9, {}),
+        ("a,,b\nx,NA,red\n" + "u,1,blue\nv,2,red\n" * 9, {}),
+        ("a,,b\n" + "u,x,red\nv,y,blue\n" * 9, {}),
     ],
 )
 def test_the_dialect_of_a_file(

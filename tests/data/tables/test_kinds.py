@@ -81,6 +81,7 @@ def test_what_counts_the_rows(cells: list[str], counts: bool, tmp_path: Path) ->
         ("", [str(i) for i in range(50)], True),
         ("Unnamed: 0", [str(i) for i in range(50)], True),
         ("customer_id", [str(i * 7919 % 5003) for i in range(50)], True),
+        ("Fall-Nr.", [str(i * 7919 % 5003) for i in range(50)], True),
         ("width", [str(i * 7919 % 5003) for i in range(50)], False),
         ("year", [str(1960 + i) for i in range(50)], False),
         ("id", [str(i % 10) for i in range(50)], False),
@@ -230,3 +231,31 @@ def test_only_few_small_whole_numbers_could_be_classes(
     path.write_text("\n".join(["x,y", *rows]))
     found = Csv(path=str(path)).load().notices
     assert [("classification predicts classes" in notice) for notice in found] == [True] * hint
+
+
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        ("0.5", 'set data.source.also_missing: ["9"]'),
+        ("9.5", "empty these cells, or set data.source.words: [a] to encode each number; column"),
+    ],
+)
+def test_a_number_that_may_mean_a_missing_value(other: str, remedy: str, tmp_path: Path) -> None:
+    """The setting has effect in all columns, of which others may contain the number."""
+    rows = "".join(
+        f"{(1, 2, 9)[i % 3]},{other if i % 2 else 0.25},{'xy'[i % 2]}\n" for i in range(40)
+    )
+    (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}")
+    (notice,) = Csv(path=str(tmp_path / "t.csv")).load().notices
+    assert "column 'a': 13 of 40 cells are 9, far from all others" in notice
+    assert remedy in notice
+
+
+def test_words_that_differ_in_case_only_are_named(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{('EU', 'US', 'Eu')[i % 3]},{i}.5,{('Yes', 'no', 'yes')[i % 3]}\n" for i in range(30)
+    )
+    (tmp_path / "t.csv").write_text(f"region,b,y\n{rows}")
+    column, label = Csv(path=str(tmp_path / "t.csv")).load().notices
+    assert column.startswith("column 'region': 'EU' and 'Eu' differ in upper and lower case only")
+    assert label.startswith("column 'y': 'Yes' and 'yes' differ")

@@ -33,6 +33,9 @@ def test_a_summary(values: list[float], summary: NumberSummary) -> None:
         ([-999, -999, -500, 4], None, 0),  # others are as far from each other
         ([-998, -998, 3.5, 4], None, 0),
         ([-999, -999], None, 0),
+        ([1, 2, 2, 9, 9], 9, 2),
+        ([1, 5, 2, 9, 9], None, 0),
+        ([13.1, 99.9, 12.5, 99.9], 99.9, 2),
     ],
 )
 def test_a_number_that_may_mean_a_missing_value(

@@ -82,8 +82,9 @@ def test_a_probability_of_1_is_no_forcing_at_all() -> None:
     X, T = batch()
     always, usual = model_with(1.0), model_of(ENCODER, DECODER)
     losses = [model.network(5).loss_and_gradient(X, T, Pass()) for model in (always, usual)]
-    assert losses[0] == losses[1]
-    np.testing.assert_array_equal(always.grads, usual.grads)
+    # Without forcing the compiled kernels train the whole network; their sums round otherwise.
+    assert losses[0] == pytest.approx(losses[1], rel=1e-14)
+    np.testing.assert_allclose(always.grads, usual.grads, rtol=1e-10, atol=1e-14)
 
 
 def test_draws_are_keyed_by_the_step_and_have_the_probability_asked_for() -> None:

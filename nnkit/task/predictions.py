@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.ragged import Ragged
-from nnkit.metrics.metric import Answer
+from nnkit.metrics.metric import PredictionForm
 from nnkit.nn.activation import Activation
 from nnkit.nn.loss import Loss
 from nnkit.nn.params import Array
 
 
-def answers(
+def predictions(
     outputs: Array,
-    form: Answer,
+    form: PredictionForm,
     loss: Loss,
     activation: Activation,
     threshold: float | None = None,
@@ -44,7 +44,7 @@ def answers(
     return np.hstack([-yes, yes])
 
 
-def label_answers(outputs: Array, form: Answer, loss: Loss) -> Array:
+def label_predictions(outputs: Array, form: PredictionForm, loss: Loss) -> Array:
     """Converts outputs (n, labels) for yes/no labels to decisions, 0 or 1, or to scores."""
     return decide_labels(outputs, loss) if form == "decisions" else outputs.astype(np.float64)
 
@@ -131,9 +131,9 @@ def named(sequences: Ragged, names: Sequence[str]) -> list[list[str]]:
     return [[names[number] for number in each.tolist()] for each in sequences.each()]
 
 
-def sequence_answers(
+def sequence_predictions(
     outputs: Array,
-    form: Answer,
+    form: PredictionForm,
     targets: Ragged,
     names: Sequence[str],
     activation: Activation,

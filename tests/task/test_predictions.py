@@ -12,7 +12,7 @@ from nnkit.nn.form import Form
 from nnkit.nn.loss import Loss
 from nnkit.nn.losses import AnyLoss
 from nnkit.nn.params import Array
-from nnkit.task.answers import confidence, decide
+from nnkit.task.predictions import confidence, decide
 from nnkit.task.target_factory import classes_for
 from tests.nn.examples import examples, name
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnkit.cli.lines import OPTION, TextLine
-from nnkit.cli.output import print_json, say_error, say_wrapped
-from nnkit.cli.output_files import write_output
-from nnkit.cli.predictions import DIGITS, Answer, columns_of, predictions_of
+from nnkit.cli.output import say_wrapped
+from nnkit.cli.prediction_writer import Prediction, PredictionWriter
+from nnkit.cli.predictions import DIGITS, columns_of, predictions_of
 
 if TYPE_CHECKING:
     from nnkit.decoding import AnyDecoding
@@ -31,7 +30,7 @@ def predicted_lines(
     method: AnyDecoding | None,
     *,
     probabilities: bool,
-) -> Iterator[Answer]:
+) -> Iterator[Prediction]:
     """Yields the prediction for each line, or the reason why there is none.
 
     A blank line gives an empty text. What is drawn at random for a line depends on its number.
@@ -44,14 +43,14 @@ def predicted_lines(
     """
     for start in range(0, len(lines), TOGETHER):
         part = lines[start : start + TOGETHER]
-        answers: list[Answer] = [{"text": ""} for _ in part]
+        predictions: list[Prediction] = [{"text": ""} for _ in part]
         for i, line in enumerate(part):
             if line.error is not None:
-                answers[i] = {"error": line.error}
+                predictions[i] = {"error": line.error}
         usable = [i for i, line in enumerate(part) if not line.error and not line.is_blank]
         refused = model.incomplete([part[i].text for i in usable])
         for index, reason in refused.items():
-            answers[usable[index]] = {"error": f"{part[usable[index]].place}: {reason}"}
+            predictions[usable[index]] = {"error": f"{part[usable[index]].place}: {reason}"}
         usable = [i for index, i in enumerate(usable) if index not in refused]
         texts = [part[i].text for i in usable]
         if model.writes:
@@ -59,14 +58,16 @@ def predicted_lines(
             found = [_of_written(each) for each in written]
         else:
             found = _of_texts(model, texts, probabilities=probabilities)
-        for i, answer in zip(usable, found, strict=True):
-            answers[i] = answer
-        for line, answer in zip(part, answers, strict=True):
-            place: Answer = {"path": line.path, "line": line.line}
-            yield {**place, **({} if line.error else {"source": line.text}), **answer}
+        for i, prediction in zip(usable, found, strict=True):
+            predictions[i] = prediction
+        for line, prediction in zip(part, predictions, strict=True):
+            place: Prediction = {"path": line.path, "line": line.line}
+            yield {**place, **({} if line.error else {"source": line.text}), **prediction}
 
 
-def _of_texts(model: TrainedModel, texts: Sequence[str], *, probabilities: bool) -> list[Answer]:
+def _of_texts(
+    model: TrainedModel, texts: Sequence[str], *, probabilities: bool
+) -> list[Prediction]:
     """The classes, numbers or tags of texts."""
     from nnkit.data.texts import text_array
 
@@ -75,7 +76,7 @@ def _of_texts(model: TrainedModel, texts: Sequence[str], *, probabilities: bool)
     return predictions_of(model, text_array(texts), probabilities=probabilities)
 
 
-def _of_written(written: Sequence[WrittenText]) -> Answer:
+def _of_written(written: Sequence[WrittenText]) -> Prediction:
     """The texts that were written for a line, the best first."""
     ranked = [
         {
@@ -90,70 +91,52 @@ def _of_written(written: Sequence[WrittenText]) -> Answer:
 
 
 @dataclass
-class TextAnswerWriter:
-    """Writes predictions for texts: as lines as they come, as JSON at the end, or to a CSV file.
+class TextPredictionWriter(PredictionWriter):
+    """Writes the predictions for texts, a line for each, also if it is an error.
 
     Attributes:
-        as_json: whether to print JSON.
-        table: the CSV file, written at the end, completely or not at all.
         scores: whether the score of a text stands before it.
         numbered: whether the number of the line stands before a text.
-        failed: whether any prediction is an error.
     """
 
-    as_json: bool
-    table: Path | None
     scores: bool = False
     numbered: bool = False
-    failed: bool = False
-    _kept: list[Answer] = field(default_factory=list)
 
-    def tell(self, answer: Answer) -> None:
-        """Prints a prediction, or keeps it for the end; in place of an error an empty line."""
-        if self.as_json or self.table is not None:
-            self._kept.append(answer)
-        if "error" in answer:
-            self.failed = True
-            say_error(answer["error"])
-        if not self.as_json:
-            for each in answer.get("n_best", [answer]):
-                print(self._shown(answer, each), flush=True)
+    def lines(self, prediction: Prediction) -> Iterable[str]:
+        for each in prediction.get("n_best", [prediction]):
+            yield self._shown(prediction, each)
 
-    def _shown(self, answer: Answer, each: Answer) -> str:
+    def csv(self, predictions: Sequence[Prediction]) -> str:
+        return _as_csv(predictions)
+
+    def _shown(self, prediction: Prediction, each: Prediction) -> str:
         """A text as one line: the number of its source, its score, and itself, if wanted."""
         text = each.get("text", "")
-        if answer["path"] != OPTION:  # as many lines as there were
+        if prediction["path"] != OPTION:  # as many lines as there were
             text = text.replace("\n", "\\n").replace("\r", "\\r")
         if "values" in each:
             text = "  ".join(f"{value:,.{DIGITS}g}" for value in each["values"])
         shares = each.get("probabilities", {})
         text += "".join(f"  {name} {100 * share:.1f} %" for name, share in shares.items())
-        cells = [str(answer["line"])] if self.numbered else []
+        cells = [str(prediction["line"])] if self.numbered else []
         if self.scores:
             score = each.get("score", each.get("confidence"))
             cells.append("" if score is None else f"{score:.4f}")
         return "\t".join([*cells, text])
 
-    def finish(self) -> None:
-        """Writes the CSV file and the JSON, which contain all predictions."""
-        if self.table is not None:
-            write_output(self.table, _as_csv(self._kept))
-        if self.as_json:
-            print_json({"inputs": self._kept})
 
-
-def _as_csv(answers: Sequence[Answer]) -> str:
+def _as_csv(predictions: Sequence[Prediction]) -> str:
     """The predictions as CSV, with a row for each text that was written."""
     import csv
 
-    rows: list[Answer] = []
-    for answer in answers:
-        ranked = answer.get("n_best", [answer])
+    rows: list[Prediction] = []
+    for prediction in predictions:
+        ranked = prediction.get("n_best", [prediction])
         for rank, each in enumerate(ranked, 1):
-            row = {**answer, **each, **columns_of(each)}
+            row = {**prediction, **each, **columns_of(each)}
             rows.append({**row, "rank": rank} if len(ranked) > 1 else row)
     present = [name for name in COLUMNS if any(name in row for row in rows)]
-    added = dict.fromkeys(name for answer in answers for name in columns_of(answer))
+    added = dict.fromkeys(name for prediction in predictions for name in columns_of(prediction))
     content = StringIO(newline="")
     columns = ("path", "line", "source", *present, *added, "error")
     writer = csv.DictWriter(content, columns, extrasaction="ignore", restval="")
