@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ctypes import c_int64, c_void_p
+from ctypes import c_int64, c_void_p, pointer
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from nnkit.native.layer_buffers import Allocator
 from nnkit.native.library import Library
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
+from nnkit.native.structures import PaceStructure
 
 Array = NDArray[Any]
 NO_LOSS = ProgramLoss(LossKind.SQUARED_ERROR)
@@ -27,6 +28,7 @@ class RowProgram(Program):
 
     Attributes:
         states: the states of the directions of each recurrent layer, by its place in the program.
+        backward_pace: what is known about how fast `run_back` is.
         gradient_of_output: dE/dY of the last layer, (rows, padded outputs), which the caller of
             `run_back` or another program writes.
     """
@@ -58,6 +60,7 @@ class RowProgram(Program):
             library, layers, loss or NO_LOSS, *vectors, samples, buffers, threads, training
         )
         self._training = training
+        self.backward_pace = PaceStructure()
         self.states: Mapping[int, Sequence[DirectionStates]] = {
             place: each.states for place, each in enumerate(self._bound) if each.states
         }
@@ -95,7 +98,10 @@ class RowProgram(Program):
 
     def run_back(self, samples: int) -> None:
         """Computes the gradients of the parameters from `gradient_of_output`."""
+        forward_pace = self.structure.pace
+        self.structure.pace = pointer(self.backward_pace)
         self._walk(self._address, samples, True, True)
+        self.structure.pace = forward_pace
 
     def loss_and_outputs(
         self, samples: int, classes: Array, weights: Array | None

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nnkit.native.structures import PaceStructure
 from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form
 from nnkit.nn.params import Array
 from nnkit.nn.passes import INFERENCE, Observer, Pass
+from nnkit.nn.seq2seq.seq2seq_layers import PairSize, Seq2SeqLayers
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
-from nnkit.nn.seq2seq.seq2seq_programs import PairSize, Seq2SeqLayers, Seq2SeqPrograms
+from nnkit.nn.seq2seq.seq2seq_programs import Seq2SeqPrograms
 from nnkit.random import generator
-from tests.native.networks import use_threads
+from tests.native.networks import TOGETHER, use_threads
 from tests.native.test_image_programs import (
     PRECISIONS,
     VARIANTS,
@@ -111,6 +113,7 @@ def bound(
     programs = Seq2SeqPrograms(layers, kernels(variant), size, binding, vectors)
     for program in (programs.encoder, programs.decoder):
         use_threads(program, threads)
+        program.backward_pace = PaceStructure(**TOGETHER)
     return programs
 
 

@@ -50,7 +50,11 @@ SINGLE void feed(
     }
     multiply(
         width, joined + first * row, 1, row, f->transposed, to, Y, to, end - first, l->outputs, 1);
-    for (int64_t i = 0; i < (end - first) * to; i += LANES) store(Y + i, gate_tanh(load(Y + i)));
+    for (int64_t n = 0; n < end - first; n++)
+        for (int64_t u = 0; u < l->outputs; u += LANES) {
+            vec z = first_lanes(load(Y + n * to + u), (whole)(l->outputs - u)); /* not what follows */
+            store(Y + n * to + u, gate_tanh(z));
+        }
     real *fed = (real *)l[-1].output + next * inputs + l->inputs - l->outputs;
     for (int64_t n = first; n < smaller_of(end, running); n++, Y += to)
         memcpy(fed + n * inputs, Y, l->outputs * sizeof *Y);

@@ -24,13 +24,9 @@ from nnkit.nn.params import Array
 from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
+from nnkit.nn.seq2seq.seq2seq_layers import PairSize, Seq2SeqLayers
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
-from nnkit.nn.seq2seq.seq2seq_programs import (
-    BindPrograms,
-    PairSize,
-    Seq2SeqLayers,
-    Seq2SeqPrograms,
-)
+from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, Seq2SeqPrograms
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.step_state import StepState
 

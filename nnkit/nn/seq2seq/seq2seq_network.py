@@ -16,7 +16,8 @@ from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.recurrent.states import LayerState, States
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.encoder_memory import EncoderMemory
-from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, PairSize, Seq2SeqPrograms
+from nnkit.nn.seq2seq.seq2seq_layers import PairSize
+from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, Seq2SeqPrograms
 from nnkit.nn.seq2seq.teacher_forcing import TeacherForcing
 from nnkit.nn.step_state import StepState
 
