@@ -95,6 +95,16 @@ def test_an_output_that_overflows_is_reported(model: Model) -> None:
     assert not model.predict(X, 1, checks=True)[1]
 
 
+def test_what_earlier_batches_left_in_memory_does_not_count() -> None:
+    """Of a layer whose weights are not packed, before one whose weights are."""
+    model = model_of([{"dense": 30}, {"dense": 5}], (783,), dtype="float32")
+    model.predict(np.full((256, 783), np.nan, np.float32), 1)
+    X = np.ones((32, 783), np.float32)
+    found, is_finite = model.predict(X, 1, checks=True)
+    assert is_finite
+    np.testing.assert_array_equal(found, expected(model, X))
+
+
 def test_no_samples_have_no_outputs(model: Model) -> None:
     found, is_finite = model.predict(np.empty((0, *model.input_shape), model.dtype), 1, checks=True)
     assert found.shape == (0, 5)

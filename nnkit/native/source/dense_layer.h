@@ -35,6 +35,13 @@ INLINE int packs(const struct pass *pass, const struct layer *l) {
     return l->packed && is_worth_packing(pass->samples, l->inputs, l->outputs);
 }
 
+/* Writes zeros behind the outputs, up to the end of the last vector: packed weights of the next layer
+ * multiply by 0 what is there. */
+static void clear_ends(int64_t samples, int64_t outputs, real *Y, int64_t row) {
+    for (int64_t n = 0; n < samples; n++)
+        for (int64_t u = outputs; u % LANES; u++) Y[n * row + u] = 0;
+}
+
 /* Y of a few samples, from row `from` of the inputs, into row `to`; `numbers` numbers are read next. */
 static void dense_samples_forward(
     const struct pass *pass, const struct layer *l, int64_t samples, int64_t from, int64_t to,
@@ -46,10 +53,12 @@ static void dense_samples_forward(
     if (packs(pass, l))
         dense_forward_packed(
             samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row, next, numbers);
-    else
+    else {
         dense_forward(
             samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row,
             next, numbers);
+        clear_ends(samples, l->outputs, Y, row);
+    }
     activate(l, samples, 0, l->outputs, Y, row);
 }
 
