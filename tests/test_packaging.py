@@ -102,4 +102,4 @@ def test_the_pattern_tells_ours_from_theirs(text: str, foreign: bool) -> None:
 
 def test_the_distribution_is_not_called_as_the_other_project() -> None:
     assert PROJECT["name"] == "nnkit-yaml"
-    assert PROJECT["scripts"] == {"nnkit": "nnkit.cli.app:main"}
+    assert PROJECT["scripts"] == {"nnkit": "nnkit.__main__:main"}

@@ -82,8 +82,10 @@ def test_sigterm_saves_and_can_be_resumed(tmp_path: Path) -> None:
 def test_ctrl_c_while_modules_are_imported_shows_no_traceback(tmp_path: Path) -> None:
     interrupts = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
     (tmp_path / "typer.py").write_text(interrupts)  # imported in place of the library
+    # Programs in the background of a shell script are started with SIGINT ignored.
+    heeding = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv"
     ended = subprocess.run(
-        command("--version"),
+        [sys.executable, "-c", f"{heeding}(sys.argv[1], sys.argv[1:])", *command("--version")],
         env=plain_environment() | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
         capture_output=True,
         check=False,

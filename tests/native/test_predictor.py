@@ -96,7 +96,7 @@ def test_an_output_that_overflows_is_reported(model: Model) -> None:
 
 
 def test_what_earlier_batches_left_in_memory_does_not_count() -> None:
-    """Of a layer whose weights are not packed, before one whose weights are."""
+    """The first layer's weights are not packed, those of the second are."""
     model = model_of([{"dense": 30}, {"dense": 5}], (783,), dtype="float32")
     model.predict(np.full((256, 783), np.nan, np.float32), 1)
     X = np.ones((32, 783), np.float32)
