@@ -118,7 +118,7 @@ static void add_biases(
         vec biases = lanes == LANES ? load(b + u) : load_part(b + u, lanes);
         for (int64_t n = 0; n < samples; n++)
             if (lanes == LANES) store(Z + n * to + u, load(Z + n * to + u) + biases);
-            else store_part(Z + n * to + u, load(Z + n * to + u) + biases, lanes);
+            else store_part(Z + n * to + u, load_part(Z + n * to + u, lanes) + biases, lanes);
     }
 }
 
