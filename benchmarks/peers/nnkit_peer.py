@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 from benchmarks.peers.networks import IMAGE, Array, Conv, Dense, Dropout, MaxPool, Recurrent, Row
 from benchmarks.peers.protocol import Assignment, Inference, Training, batches, serve
 from nnkit import __version__
-from nnkit.native.library import kernels
+from nnkit.native.library import kernels, library
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import execution_for, numerics, numerics_of, program_threads
 from nnkit.nn.parallel.execution import Execution
@@ -141,7 +141,9 @@ class NnkitInference(Inference):
 
 def _versions() -> dict[str, str]:
     blas = next(info for info in threadpool_info() if info["user_api"] == "blas")
-    found = {"nnkit": f"{__version__} (kernels: {kernels()})", "numpy": version("numpy")}
+    found = {"nnkit": __version__, "numpy": version("numpy")}
+    if library() is not None:  # not on NumPy alone
+        found["nnkit's kernels"] = kernels()
     processor = blas.get("architecture", "unknown")  # that its kernels are made for
     found["NumPy's BLAS"] = f"{blas['internal_api']} {blas['version']} ({processor})"
     return found
