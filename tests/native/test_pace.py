@@ -85,11 +85,19 @@ def test_a_bad_trial_is_soon_repeated(functions: ctypes.CDLL) -> None:
             found += spent(functions, pace, 1, one, together)
         return found
 
+    def hold_up() -> int:
+        """Holds passes up until one thread is chosen; returns their number."""
+        passes = 0
+        while pace.together < pace.alone:
+            spent(functions, pace, 1, one, held_up)
+            passes += 1
+        return passes
+
     assert alone() <= one
-    spent(functions, pace, 2, one, held_up)
+    assert 2 <= hold_up() <= 4  # one alone is forgiven, and another may be taken for a waking one
     assert 0 < alone() <= 0.02
-    spent(functions, pace, 2, one, held_up)  # the first trial too
-    assert 0 < alone() <= 0.25
+    spent(functions, pace, 2, one, held_up)  # the first trial too, after a pass that wakes threads
+    assert 0 < alone() <= 0.3
 
 
 def test_what_it_takes_to_wake_threads_is_no_reason_for_one(functions: ctypes.CDLL) -> None:
