@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, Literal, get_args, get_origin
 
@@ -12,8 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from nnkit.config.spec import Component, members
 from nnkit.nn.activations.linear import Identity
 from nnkit.nn.architecture import Activations, Architecture, build_stages
+from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form, ShapeError
-from nnkit.nn.layer import Layer
+from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layer_spec import LayerSpec, Stage
 from nnkit.nn.layers import ActivationLayer, AnyLayer
 from nnkit.nn.loss import Loss
@@ -23,6 +24,7 @@ from nnkit.nn.model import Model
 from nnkit.nn.network import Network
 from nnkit.nn.params import Array, Shape
 from nnkit.random import generator
+from nnkit.ranks import ALONE
 
 # Tried in turn for a field without default, and for a layer's input.
 VALUES = (3, 0.5, "tanh", (1, 2), ({"dense": 5},))
@@ -180,3 +182,29 @@ def alone(layer: LayerSpec, shape: Shape | Form, dtype: str = "float64") -> Mode
     only = Stage.of("only", layer, _form(shape))
     stages = [only, Stage.of("output", ActivationLayer(function=Identity()), only.output_form)]
     return Model(stages, SquaredError(), 0, dtype)
+
+
+def binding_for(
+    form: Form,
+    batch: int,
+    dtype: np.dtype[Any],
+    params: Mapping[str, Array] | None = None,
+    grads: Mapping[str, Array] | None = None,
+) -> Binding:
+    """The binding of a single layer in training, with buffers of its own."""
+    return Binding(
+        form=form,
+        batch=batch,
+        buffers=Buffers(),
+        dtype=dtype,
+        params=params or {},
+        grads=grads or {},
+        state={},
+        training=True,
+        input_gradient=True,
+        input_is_scratch=False,
+        input_is_batch_first=False,
+        ranks=ALONE,
+        seed=0,
+        name="layer",
+    )

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding, Layer
+from nnkit.nn.layer import Layer
 from nnkit.nn.layers.gru import GRU
 from nnkit.nn.layers.lstm import LSTM
 from nnkit.nn.layers.recurrent import Recurrent
@@ -23,7 +22,7 @@ from nnkit.nn.passes import Observer, Pass
 from nnkit.nn.recurrent.compiled import CompiledRecurrent
 from nnkit.nn.recurrent.directions import BoundRecurrent
 from nnkit.nn.recurrent.states import States
-from nnkit.ranks import ALONE
+from tests.nn.examples import binding_for
 from tests.nn.seq2seq.networks import LENGTHS, TARGET_LENGTHS, batch, model_of
 
 pytestmark = pytest.mark.native
@@ -39,23 +38,7 @@ def bound(spec: Recurrent, lengths: Array, in_numpy: bool) -> tuple[Layer, Mappi
     views = layout.views(params)
     # The kernels need gradients that lie as the parameters do.
     own = {name: np.empty_like(block) for name, block in grads.items()} if in_numpy else grads
-    binding = Binding(
-        form=form,
-        batch=len(lengths),
-        buffers=Buffers(),
-        dtype=params.dtype,
-        params=views,
-        grads=own,
-        state={},
-        training=True,
-        input_gradient=True,
-        input_is_scratch=False,
-        input_is_batch_first=False,
-        ranks=ALONE,
-        seed=0,
-        name="layer",
-    )
-    return spec.bind(binding), own
+    return spec.bind(binding_for(form, len(lengths), params.dtype, views, own)), own
 
 
 def swept(layer: Layer, spec: Recurrent, lengths: Array, given_state: bool) -> list[Array]:

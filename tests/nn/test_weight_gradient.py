@@ -6,30 +6,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnkit.nn.arena import Buffers
 from nnkit.nn.form import Form
-from nnkit.nn.layer import Binding
-from nnkit.nn.recurrent.weight_gradient import COLUMNS, WeightGradient
-from nnkit.ranks import ALONE
+from nnkit.nn.recurrent.weight_gradient import PRODUCT_COLUMNS, WeightGradient
+from tests.nn.examples import binding_for
 
-BINDING = Binding(
-    form=Form(1, (8,)),
-    batch=COLUMNS + 3,
-    buffers=Buffers(),
-    dtype=np.dtype(np.float64),
-    params={},
-    grads={},
-    state={},
-    training=True,
-    input_gradient=False,
-    input_is_scratch=False,
-    input_is_batch_first=False,
-    ranks=ALONE,
-    seed=0,
-    name="layer",
-)
+BINDING = binding_for(Form(1, (8,)), PRODUCT_COLUMNS + 3, np.dtype(np.float64))
 # Numbers of sequences at each step: few or many in relation to a product's columns.
-COUNTS = st.lists(st.integers(0, 3) | st.integers(0, COLUMNS + 3), max_size=8)
+COUNTS = st.lists(st.integers(0, 3) | st.integers(0, PRODUCT_COLUMNS + 3), max_size=8)
 
 
 @given(counts=COUNTS)

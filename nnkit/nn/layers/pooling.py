@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nnkit.native.kernel_kinds import LayerKind
 from nnkit.native.program_layer import ProgramLayer, exceeds_byte
-from nnkit.nn.conv.im2col import Padded
+from nnkit.nn.conv.window_buffers import WindowBuffers
 from nnkit.nn.conv.window_sums import WindowSums
 from nnkit.nn.conv.windows import PerAxis, Sizes, Windows, positions_of, windows
 from nnkit.nn.form import Form, ShapeError
@@ -93,49 +93,40 @@ class BoundMaxPool(Layer):
     """Y = max over the entries of a window; for each entry, a mask marks where it was chosen."""
 
     def __init__(self, binding: Binding, windows: Windows) -> None:
-        channels, N, dtype = binding.input_shape[0], binding.batch, binding.dtype
-        self.slices = [(slice(None), *entry) for entry in windows.slices()]
-        self.inside = (slice(None), *windows.inside)
-        self.padded = None
-        if windows.is_padded:
-            self.padded = Padded(windows, channels, N, dtype, binding.buffers, around=-np.inf)
-        self.Y = binding.buffer(channels, *windows.count)
+        self.buffers = WindowBuffers(binding, windows, around=-np.inf)
         self.training = binding.training
         if binding.training:
-            marks = (len(self.slices), *self.Y.shape)
-            self.chosen = binding.buffers.empty(marks, np.dtype(bool))
-            self.free = binding.buffers.empty(self.Y.shape, np.dtype(bool))
-            self.work = binding.buffers.empty(self.Y.shape, dtype)
-            self.around = binding.buffer(channels, *windows.padded)
+            Y, empty = self.buffers.Y, binding.buffers.empty
+            self.chosen = empty((len(self.buffers.slices), *Y.shape), np.dtype(bool))
+            self.free = empty(Y.shape, np.dtype(bool))
+            self.work = empty(Y.shape, binding.dtype)
 
     def forward(self, X: Array, now: Pass) -> Array:
-        if self.padded is not None:
-            X = self.padded(X)
-            if now.lengths is not None:
-                inside = X[self.inside]
-                np.copyto(inside, -np.inf, where=is_padding(inside.shape[-2], now.lengths))
-        first, *others = self.slices
-        np.copyto(self.Y, X[first])
+        X, Y = self.buffers.padded(X), self.buffers.Y
+        lengths = now.lengths if self.buffers.is_padded else None
+        if lengths is not None:
+            inside = X[self.buffers.inside]
+            np.copyto(inside, -np.inf, where=is_padding(inside.shape[-2], lengths))
+        first, *others = self.buffers.slices
+        np.copyto(Y, X[first])
         for entry in others:
-            np.maximum(self.Y, X[entry], out=self.Y)
-        if self.padded is not None and now.lengths is not None:
-            np.copyto(self.Y, 0, where=np.isneginf(self.Y))  # of windows after the end
+            np.maximum(Y, X[entry], out=Y)
+        if lengths is not None:
+            np.copyto(Y, 0, where=np.isneginf(Y))  # of windows after the end
         if self.training:
             self.free.fill(True)
-            for entry, chosen in zip(self.slices, self.chosen, strict=True):
-                np.equal(X[entry], self.Y, out=chosen)
+            for entry, chosen in zip(self.buffers.slices, self.chosen, strict=True):
+                np.equal(X[entry], Y, out=chosen)
                 np.logical_and(chosen, self.free, out=chosen)
                 np.logical_xor(self.free, chosen, out=self.free)
-        return self.Y
+        return Y
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        self.around.fill(0)
-        for entry, chosen in zip(self.slices, self.chosen, strict=True):
+        dX = self.buffers.cleared_gradient()
+        for entry, chosen in zip(self.buffers.slices, self.chosen, strict=True):
             np.multiply(dY, chosen, out=self.work)
-            self.around[entry] += self.work
-        if self.padded is None:
-            return self.around
-        return np.ascontiguousarray(self.around[self.inside])
+            dX[entry] += self.work
+        return self.buffers.without_padding(dX)
 
 
 class AvgPool(_Pooling):

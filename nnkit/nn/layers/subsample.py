@@ -71,7 +71,7 @@ class BoundSubsample(Layer):
         self.sums = WindowSums(binding, windows)
         each = (-1, *[1] * (len(binding.input_shape)))  # one number for each channel
         self.W, self.b = binding.params["W"].reshape(each), binding.params["b"].reshape(each)
-        self.Y = binding.buffer(*self.sums.Y.shape[:-1])
+        self.Y = binding.buffer(*self.sums.buffers.Y.shape[:-1])
         if binding.training:
             self.dW, self.db = binding.grads["W"], binding.grads["b"]
 
@@ -80,7 +80,7 @@ class BoundSubsample(Layer):
         return np.add(self.Y, self.b, out=self.Y)
 
     def backward(self, dY: Array, now: Pass) -> Array | None:
-        rows, sums = dY.reshape(len(self.dW), -1), self.sums.Y.reshape(len(self.dW), -1)
+        rows, sums = dY.reshape(len(self.dW), -1), self.sums.buffers.Y.reshape(len(self.dW), -1)
         np.einsum("ij,ij->i", rows, sums, out=self.dW)
         np.sum(rows, axis=1, out=self.db)
         return self.sums.backward(np.multiply(dY, self.W, out=dY))

@@ -7,7 +7,7 @@ import numpy as np
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array, Shape
 from nnkit.nn.products import Product, product
-from nnkit.nn.recurrent.steps import COLUMNS
+from nnkit.nn.recurrent.steps import RUN_COLUMNS
 
 
 class StepMemory:
@@ -38,7 +38,7 @@ class StepMemory:
 
     def run_memory(self, rows: int) -> Array:
         """Memory for an array (rows, n) at the steps of one run."""
-        columns = min(max(COLUMNS, self.samples), self.length * self.samples)
+        columns = min(max(RUN_COLUMNS, self.samples), self.length * self.samples)
         return self._binding.buffers.empty((rows * columns,), self._binding.dtype)
 
     def scratch(self, shape: Shape, number: int = 0) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnkit.nn.params import Array
 
-COLUMNS = 256  # in the blocks of a run, which fit into the cache; more only in a single block
+RUN_COLUMNS = 256  # in the blocks of a run, which fit into the cache; more only in a single block
 
 
 class Transition(NamedTuple):
@@ -102,7 +102,7 @@ class Steps:
         found, first = [], 0
         for count, steps in groupby(self.counts):
             end = first + len([*steps])
-            most = max(COLUMNS // max(count, 1), 1)
+            most = max(RUN_COLUMNS // max(count, 1), 1)
             found += [range(step, min(step + most, end)) for step in range(first, end, most)]
             first = end
         return found

@@ -9,7 +9,7 @@ import numpy as np
 from nnkit.nn.layer import Binding
 from nnkit.nn.params import Array
 
-COLUMNS = 128  # of a product, at least; with fewer it is slower
+PRODUCT_COLUMNS = 128  # at least; with fewer a product is slower
 
 Factors = tuple[Array, Array]  # dE/da(t), (rows, n), and z(t), (factors, n), of the same step
 
@@ -30,7 +30,7 @@ class WeightGradient:
         """
         self._sums = sums
         _, length = binding.input_shape
-        most = min(length * binding.batch, COLUMNS + binding.batch)
+        most = min(length * binding.batch, PRODUCT_COLUMNS + binding.batch)
         empty, dtype = binding.buffers.empty, binding.dtype
         rows, factors = (max(each) for each in zip(*(dW.shape for dW in sums), strict=True))
         self._dA, self._Z = empty((rows * most,), dtype), empty((most * factors,), dtype)
@@ -50,7 +50,7 @@ class WeightGradient:
         """
         self._waiting.append(factors)
         self._columns += factors[0][0].shape[1]
-        if self._columns >= COLUMNS:
+        if self._columns >= PRODUCT_COLUMNS:
             self.finish()
 
     def finish(self) -> None:
