@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.data.class_numbers import check_known_classes
 from nnkit.data.dataset import (
     Array,
     Column,
@@ -27,7 +28,6 @@ from nnkit.data.records import (
     is_table,
     table_of,
 )
-from nnkit.data.sources.source import check_known_classes
 from nnkit.errors import DataError
 
 TARGET = "target"  # the label of targets without a name

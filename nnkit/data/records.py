@@ -21,10 +21,10 @@ from nnkit.data.tables.conversion import UNKNOWN, UnknownWords, encoded_as_none
 from nnkit.data.tables.dates import DateColumn, date_numbers, part_of
 from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError
+from nnkit.text import some_names
 
 Table = Mapping[str, Array]
 MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
-MOST_NAMED = 12  # columns or words in an error message
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def encoded(
                 parts[name] = _date_parts(name, table[name], dates, notation)
             values.append(parts[name][:, dates.parts.index(part)])
         else:
-            raise DataError(f"no column '{name}'; the columns are {_some(tuple(table))}")
+            raise DataError(f"no column '{name}'; the columns are {some_names(tuple(table))}")
     return np.column_stack(values)
 
 
@@ -165,7 +165,8 @@ def encoded_rows(
         return encoded(table, columns, notation, unknown=unknown)
     if cells.ndim != 2 or cells.shape[1] != len(columns):
         raise DataError(
-            f"inputs of shape {cells.shape}; this model expects (n, {len(names)}): {_some(names)}"
+            f"inputs of shape {cells.shape}; this model expects (n, {len(names)}): "
+            f"{some_names(names)}"
         )
     return np.column_stack(
         [
@@ -221,7 +222,7 @@ def columns_of(table: Table, notation: Notation = USUAL) -> tuple[Column, ...]:
     for name in notation.dates:
         if name not in table:
             raise DataError(
-                f"data.source.dates: no column '{name}'; the columns are {_some(tuple(table))}"
+                f"data.source.dates: no column '{name}'; the columns are {some_names(tuple(table))}"
             )
     columns: list[Column] = []
     for name, cells in table.items():
@@ -299,7 +300,7 @@ def _number(cell: Any) -> float | None:
 
 
 def _no_word(column: Column, cell: str) -> str:
-    known = _some(column.categories)
+    known = some_names(column.categories)
     return f"column '{column.name}': '{cell}' is not among the known values {known}"
 
 
@@ -356,8 +357,3 @@ def _is_sequence(X: Any) -> bool:
 
 def _is_mapping(row: Any) -> bool:
     return isinstance(row, Mapping)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f", … ({len(names)} in all)" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more

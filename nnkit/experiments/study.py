@@ -38,10 +38,6 @@ LONGEST_ASKING = 60  # seconds until a trial has an owner
 OWNER = "owner"  # the process that trains it; "" if none does
 SURPLUS = "surplus"  # asked for by two processes at once, beyond the number of trials
 ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
 STATES = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",

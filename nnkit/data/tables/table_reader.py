@@ -17,9 +17,10 @@ from nnkit.data.tables.cells import PADDING, Cells, joined_cells
 from nnkit.data.tables.column_builder import ColumnBuilder
 from nnkit.data.tables.dialect import Dialect, delimiter_question, not_encoded, open_text
 from nnkit.data.tables.number_format import NumberFormat
-from nnkit.data.tables.parsed_table import LineNumbers, ParsedColumn, ParsedTable, some
+from nnkit.data.tables.parsed_table import LineNumbers, ParsedColumn, ParsedTable
 from nnkit.data.tables.splitting import split_cells
 from nnkit.errors import DataError
+from nnkit.text import some_names
 
 Array = NDArray[Any]
 
@@ -125,7 +126,7 @@ def _read(
             lines.add(cells.lines, count)
             count += len(cells)
     if not count:
-        raise DataError(f"{path}: no rows below the header, {some(names)}")
+        raise DataError(f"{path}: no rows below the header, {some_names(names)}")
     columns = {}
     for i in list(builders):
         columns[i] = builders.pop(i).finish()

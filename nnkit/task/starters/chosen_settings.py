@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnkit.data.sources.csv import Csv
-from nnkit.data.tables.quoting import in_yaml
+from nnkit.task.starters.rendering import flow_style
 
 
 @dataclass(slots=True)
@@ -51,10 +51,4 @@ class TableSettings:
             value = self.settings[setting]
             if named:
                 value = [item for item in value if str(item) in named]
-            yield f"{reason}: {setting}: {_shown(value)}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    return in_yaml(value) if isinstance(value, str) else str(value).lower()
+            yield f"{reason}: {setting}: {flow_style(value)}"
