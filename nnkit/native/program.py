@@ -17,7 +17,12 @@ from nnkit.native.library import Library
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.row_sizes import LINE, padded
-from nnkit.native.structures import LayerStructure, PaceStructure, ProgramStructure
+from nnkit.native.structures import (
+    LayerStructure,
+    PaceStructure,
+    PackingStructure,
+    ProgramStructure,
+)
 
 Array = NDArray[Any]
 FEW = 8  # samples that are copied faster than their address is found out
@@ -125,7 +130,7 @@ class Program:
         assert last is not None
         self.outputs = last[:, :outputs]
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
-        self._pace = PaceStructure()
+        self._pace, self._packing = PaceStructure(), PackingStructure()
         size = max(layer.scratch_numbers for layer in layers)
         users = max(threads, os.cpu_count() or 1) if size else 0
         self._scratches = buffers.empty((users, size), dtype)
@@ -152,6 +157,7 @@ class Program:
             losses=self.losses.ctypes.data,
             batch=self._batch_address,
             steps=next((layer.positions for layer in layers if layer.positions), 0),
+            packing=pointer(self._packing),
         )
         self._address = addressof(self.structure)
         self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)

@@ -105,6 +105,48 @@ def test_what_earlier_batches_left_in_memory_does_not_count() -> None:
     np.testing.assert_array_equal(found, expected(model, X))
 
 
+def in_small_batches(model: Model, X: Array) -> Array:
+    """The outputs for batches so small that no weights are packed, and no zeros left out."""
+    parts = [model.predict(X[at : at + 40], 1)[0] for at in range(0, len(X), 40)]
+    return np.concatenate(parts)
+
+
+WIDE = model_of([{"dense": 130}, {"dense": 5}], (530,), dtype="float32")
+
+
+@given(
+    samples=st.integers(128, 180),
+    columns=st.floats(0, 1),
+    numbers=st.sampled_from([0, 0.5, 0.95]),
+    threads=st.integers(1, 3),
+)
+def test_inputs_that_are_0_change_no_bit(
+    samples: int, columns: float, numbers: float, threads: int
+) -> None:
+    """Whether they are 0 for all samples, as at the margin of images, or for some."""
+    draws = generator(samples, "X")
+    X = draws.standard_normal((samples, 530)).astype(np.float32)
+    X *= (draws.random(530) >= columns) & (draws.random(X.shape) >= numbers)
+    np.testing.assert_array_equal(WIDE.predict(X, threads)[0], in_small_batches(WIDE, X))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_inputs_that_are_0_do_not_hide_a_weight_that_is_not_finite(
+    value: float, threads: int
+) -> None:
+    model = model_of([{"dense": 130}, {"dense": 5}], (530,), dtype="float32")
+    X = np.zeros((150, 530), np.float32)
+    X[:, ::2] = 1
+    for weight in (1, 530 * 129 + 529):  # of an input that is 0
+        model.initialize()
+        assert np.isfinite(model.predict(X, threads)[0]).all()
+        model.params[weight] = value
+        found = model.predict(X, threads)[0]
+        assert np.isnan(found).all()
+        np.testing.assert_array_equal(found, in_small_batches(model, X))
+
+
 def test_no_samples_have_no_outputs(model: Model) -> None:
     found, is_finite = model.predict(np.empty((0, *model.input_shape), model.dtype), 1, checks=True)
     assert found.shape == (0, 5)
