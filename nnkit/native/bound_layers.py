@@ -21,6 +21,7 @@ def bound_layers(
     buffers: Allocator,
     dtype: np.dtype[Any],
     training: bool,
+    packs: bool = True,
 ) -> list[LayerBuffers]:
     """The layers of a program with their buffers.
 
@@ -30,11 +31,12 @@ def bound_layers(
         buffers: allocates the buffers.
         dtype: the type of numbers.
         training: whether gradients are computed; that of the output always is.
+        packs: whether each pass packs the weights of dense layers, for which they need room.
     """
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
-    packs = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
+    packs = packs and not training and are_dense(layers)
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None
@@ -51,6 +53,11 @@ def bound_layers(
         )
         found[-1].structure.other = others[i]
     return found
+
+
+def are_dense(layers: Sequence[ProgramLayer]) -> bool:
+    """Whether all layers are dense: only then do kernels use packed weights."""
+    return all(layer.kind == LayerKind.DENSE for layer in layers)
 
 
 def _others(layers: Sequence[ProgramLayer]) -> list[int]:

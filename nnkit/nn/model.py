@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnkit.native.bound_layers import are_dense
 from nnkit.native.library import library
+from nnkit.native.packed_weights import PackedWeights
 from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
@@ -104,11 +106,33 @@ class Model:
         self._arena: Arena[NetworkKey, Batchwise] = Arena()  # networks for training
         self._pool: Pool[Arena[NetworkKey, Batchwise]] = Pool(Arena)  # networks for other uses
         self._predictors: Pool[Arena[int, Predictor]] = Pool(Arena)
+        self._is_frozen = False
 
     def initialize(self) -> None:
         """Initializes the parameters and the running state."""
         self.layout.initialize(self.params, self.seed)
         self.state_layout.initialize(self.state, self.seed)
+
+    def freeze(self) -> None:
+        """Makes parameters and running state read-only, so that weights are prepared only once.
+
+        Until then, each prediction prepares them. Views that were made before must not be written
+        to. To change the parameters nevertheless, set `params.flags.writeable`: the next prediction
+        prepares them anew.
+        """
+        self.params.flags.writeable = self.state.flags.writeable = False
+        self._forget_weights(is_frozen=True)
+
+    def _find_changes(self) -> None:
+        """Drops prepared weights if the parameters may have changed since."""
+        if self._is_frozen and self.params.flags.writeable:
+            self._forget_weights(is_frozen=False)
+
+    def _forget_weights(self, is_frozen: bool) -> None:
+        """Drops the prepared weights, and all networks that use them."""
+        self.__dict__.pop("_kept_weights", None)
+        self._pool, self._predictors = Pool(Arena), Pool(Arena)
+        self._is_frozen = is_frozen
 
     @property
     def input_form(self) -> Form:
@@ -231,6 +255,7 @@ class Model:
             execution: execution settings; by default the model's.
             positions: the batch's positions, if they vary.
         """
+        self._find_changes()
         key = self._key(batch, False, positions, execution)
         with self._pool.lent() as arena:
             yield self._network_in(arena, key)
@@ -336,7 +361,21 @@ class Model:
         kernels = library()
         assert kernels is not None
         vectors = self.params, self.grads, self.state
-        return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training)
+        packed = None if training else self._packed_weights
+        return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training, packed)
+
+    @property
+    def _packed_weights(self) -> PackedWeights | None:
+        """The packed weights of a frozen network of dense layers; None of others."""
+        return self._kept_weights if self._is_frozen else None
+
+    @cached_property
+    def _kept_weights(self) -> PackedWeights | None:
+        kernels = library()
+        assert kernels is not None
+        assert self.program is not None
+        layers = self.program[0].inference
+        return PackedWeights(kernels, layers, self.params) if are_dense(layers) else None
 
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
@@ -445,15 +484,17 @@ class Model:
         Returns:
             The outputs (n, *output_shape), and False if something was found that is not finite.
         """
+        self._find_changes()
         capacity = self._least_capacity
         if len(X) > capacity:
             capacity = min(1 << (len(X) - 1).bit_length(), self._most_predicted)
-        arena = self._predictors.take()
+        predictors = self._predictors
+        arena = predictors.take()
         try:
             predictor = arena.get(capacity, lambda buffers: self._predictor(capacity, buffers))
             return predictor.outputs(X, threads, factor, checks)
         finally:
-            self._predictors.give_back(arena)
+            predictors.give_back(arena)
 
     @cached_property
     def _least_capacity(self) -> int:

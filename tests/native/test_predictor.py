@@ -58,6 +58,32 @@ def test_outputs_are_those_of_a_batch(model: Model, samples: int) -> None:
             np.testing.assert_array_equal(found, expected(model, X))
 
 
+def test_a_frozen_model_gives_the_same_outputs(model: Model) -> None:
+    X = generator(0, "X").standard_normal((301, *model.input_shape)).astype(model.dtype)
+    wanted = model.predict(X, 1)[0]
+    model.freeze()
+    for samples in (301, 1, 15, 16, 33, 128, 301):
+        for threads in (1, 2, 3):
+            found, _ = model.predict(X[:samples], threads)
+            np.testing.assert_array_equal(found, wanted[:samples])
+    np.testing.assert_array_equal(expected(model, X), wanted)
+
+
+def test_parameters_of_a_frozen_model_change_if_they_are_made_writeable(model: Model) -> None:
+    X = generator(0, "X").standard_normal((150, *model.input_shape)).astype(model.dtype)
+    model.freeze()
+    before = model.predict(X, 1)[0]
+    with pytest.raises(ValueError, match="read-only"):
+        model.params[...] = 0
+    model.params.flags.writeable = True
+    model.params *= 2
+    after = model.predict(X, 1)[0]
+    assert not np.isclose(after, before).all()
+    model.freeze()
+    np.testing.assert_array_equal(model.predict(X, 1)[0], after)
+    np.testing.assert_array_equal(expected(model, X), after)
+
+
 @pytest.mark.parametrize("samples", [1, 33, 301])
 def test_bytes_and_numbers_are_multiplied_by_a_factor(model: Model, samples: int) -> None:
     X = generator(0, "X").integers(0, 256, (samples, *model.input_shape)).astype(np.uint8)
@@ -145,6 +171,8 @@ def test_inputs_that_are_0_do_not_hide_a_weight_that_is_not_finite(
         found = model.predict(X, threads)[0]
         assert np.isnan(found).all()
         np.testing.assert_array_equal(found, in_small_batches(model, X))
+    model.freeze()
+    np.testing.assert_array_equal(model.predict(X, threads)[0], found)
 
 
 def test_no_samples_have_no_outputs(model: Model) -> None:
@@ -170,7 +198,10 @@ def test_denormals_are_flushed_and_the_setting_restored() -> None:
     assert (small * small).all()
 
 
-def test_threads_of_python_predict_at_once(model: Model) -> None:
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_threads_of_python_predict_at_once(model: Model, is_frozen: bool) -> None:
+    if is_frozen:
+        model.freeze()
     X = generator(0, "X").standard_normal((150, *model.input_shape)).astype(model.dtype)
     parts = [X[at : at + 1 + 29 * at % 140] for at in range(10)]
     wanted = [expected(model, part) for part in parts]
