@@ -46,7 +46,8 @@ class TrainedModel:
     of any size, and the results are bitwise the same as in a single thread.
 
     Attributes:
-        model: the model with its trained parameters.
+        model: the model with its trained parameters, which are read-only if it was loaded: to
+            change them, set `model.params.flags.writeable`.
         config: the config that it was trained with.
         preprocessor: converts raw inputs to network inputs.
         classes: class names by number; None for labels and real targets.

@@ -14,10 +14,16 @@ from nnkit.native.bound_layers import bound_layers, first_trained
 from nnkit.native.kernel_kinds import ActivationKind, LossKind, TargetCoding
 from nnkit.native.layer_buffers import Allocator, of_row
 from nnkit.native.library import Library
+from nnkit.native.packed_weights import PackedWeights
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.row_sizes import LINE, padded
-from nnkit.native.structures import LayerStructure, PaceStructure, ProgramStructure
+from nnkit.native.structures import (
+    LayerStructure,
+    PaceStructure,
+    PackingStructure,
+    ProgramStructure,
+)
 
 Array = NDArray[Any]
 FEW = 8  # samples that are copied faster than their address is found out
@@ -89,6 +95,7 @@ class Program:
         buffers: Allocator,
         threads: int = 1,
         training: bool = True,
+        packed: PackedWeights | None = None,
     ) -> None:
         """Binds the layers to buffers.
 
@@ -103,6 +110,7 @@ class Program:
             buffers: allocates the buffers.
             threads: the number of threads.
             training: whether gradients are computed.
+            packed: the packed weights of dense layers; None if each pass packs them.
         """
         self.library = library
         self.bits = 8 * params.dtype.itemsize
@@ -118,14 +126,14 @@ class Program:
         self.classes = buffers.empty((0 if self.positions is None else rows,), np.dtype(np.int64))
         self.losses = buffers.empty(self.classes.shape, np.dtype(np.float64))
         self.weights = buffers.empty((rows,), dtype)
-        self._bound = bound_layers(layers, samples, buffers, dtype, training)
-        self._arrays = (params, grads, state)  # kept alive
+        self._bound = bound_layers(layers, samples, buffers, dtype, training, packed is None)
+        self._kept_alive = params, grads, state, packed
         self._steps: tuple[Array | None, Array | None, Array | None] = None, None, None
         last = self._bound[-1].output
         assert last is not None
         self.outputs = last[:, :outputs]
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
-        self._pace = PaceStructure()
+        self._pace, self._packing = PaceStructure(), PackingStructure()
         size = max(layer.scratch_numbers for layer in layers)
         users = max(threads, os.cpu_count() or 1) if size else 0
         self._scratches = buffers.empty((users, size), dtype)
@@ -152,7 +160,10 @@ class Program:
             losses=self.losses.ctypes.data,
             batch=self._batch_address,
             steps=next((layer.positions for layer in layers if layer.positions), 0),
+            packing=pointer(self._packing),
         )
+        if packed is not None:
+            packed.bind(self.structure)
         self._address = addressof(self.structure)
         self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
         self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)

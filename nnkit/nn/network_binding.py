@@ -107,7 +107,8 @@ def bind_program(
     kernels = library()
     assert kernels is not None
     vectors = chain.params, chain.grads, chain.state
-    return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training)
+    packed = None if training else chain.packed_weights
+    return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training, packed)
 
 
 def _bind_numpy_network(

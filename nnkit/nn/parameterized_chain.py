@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.native.bound_layers import are_dense
 from nnkit.native.library import library
+from nnkit.native.packed_weights import PackedWeights
 from nnkit.native.program import ProgramLoss
 from nnkit.nn.activation import Activation
 from nnkit.nn.arena import Buffers
@@ -40,6 +42,7 @@ class ParameterizedChain:
         state_layout: the place of each block in `state`.
         execution: the default execution settings.
         ranks: the processes that train the model together, each with a copy.
+        is_frozen: whether parameters are read-only, and weights packed only once.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -63,11 +66,40 @@ class ParameterizedChain:
         self.initialize()
         self.execution = Execution()
         self.ranks = ALONE
+        self.is_frozen = False
 
     def initialize(self) -> None:
         """Initializes the parameters and the running state."""
         self.layout.initialize(self.params, self.seed)
         self.state_layout.initialize(self.state, self.seed)
+
+    def freeze(self) -> None:
+        """Makes parameters and running state read-only, so that weights are packed only once.
+
+        Until then, each prediction packs them. Views that were made before must not be written to.
+        To change the parameters nevertheless, set `params.flags.writeable`: the next prediction
+        packs them anew.
+        """
+        self.params.flags.writeable = self.state.flags.writeable = False
+        self._forget_weights(is_frozen=True)
+
+    def _forget_weights(self, is_frozen: bool) -> None:
+        """Drops the packed weights."""
+        self.__dict__.pop("_kept_weights", None)
+        self.is_frozen = is_frozen
+
+    @property
+    def packed_weights(self) -> PackedWeights | None:
+        """The packed weights of a frozen network of dense layers; None of others."""
+        return self._kept_weights if self.is_frozen else None
+
+    @cached_property
+    def _kept_weights(self) -> PackedWeights | None:
+        kernels = library()
+        assert kernels is not None
+        assert self.program is not None
+        layers = self.program[0].inference
+        return PackedWeights(kernels, layers, self.params) if are_dense(layers) else None
 
     @property
     def input_form(self) -> Form:

@@ -178,6 +178,7 @@ def likely(model: TrainedModel, symbols: Sequence[Reserved]) -> None:
     assert coding is not None
     assert coding.targets is not None
     numbers = [coding.targets.symbols.numbers[s] for s in symbols]
+    model.model.params.flags.writeable = True
     biases = model.model.layout.views(model.model.params)
     last = [name for name in biases if name.endswith(".b")][-1]
     biases[last][numbers] += 100

@@ -173,6 +173,10 @@ typedef vec tile_sums[PRODUCT_ROWS][PRODUCT_COLUMNS];
 #define WRITE_SUM(j, i) sums[level][i][j] = sum_##i##_##j;
 #define WRITE_SUMS(i, J) REPEAT_##J(WRITE_SUM, i)
 
+#define FINISH_SUMS(I, J)                                                                       \
+    for (int64_t l = 0; l < level; l++) { ROWS_##I(ADD_LOWERS, J) }                             \
+    ROWS_##I(WRITE_SUMS, J)
+
 /* Writes the sums of I rows of J vectors at a level, with those of the lower levels. Asks for a line
  * `ahead` with each product. */
 #define PRODUCT_TILE(I, J)                                                                      \
@@ -184,8 +188,7 @@ typedef vec tile_sums[PRODUCT_ROWS][PRODUCT_COLUMNS];
             __builtin_prefetch(ahead + s * LANES);                                              \
             REPEAT_##J(READ_B, ) ROWS_##I(MULTIPLIES, J)                                        \
         }                                                                                       \
-        for (int64_t l = 0; l < level; l++) { ROWS_##I(ADD_LOWERS, J) }                         \
-        ROWS_##I(WRITE_SUMS, J)                                                                 \
+        FINISH_SUMS(I, J)                                                                       \
     }
 #define PRODUCT_TILES(I) PRODUCT_TILE(I, 1) PRODUCT_TILE(I, 2) PRODUCT_TILE(I, 3)
 
