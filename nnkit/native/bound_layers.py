@@ -14,9 +14,6 @@ from nnkit.native.program_layer import Frame, ProgramLayer
 # The least samples, and the most inputs, for which `source/dense_packed.h` may pack weights first.
 WORTH_PACKING, FEW_INPUTS = 128, 256
 
-# The least samples, and the most inputs, for which `source/dense_packed.h` may pack weights first.
-WORTH_PACKING, FEW_INPUTS = 128, 256
-
 
 def bound_layers(
     layers: Sequence[ProgramLayer],
@@ -46,7 +43,6 @@ def bound_layers(
         before = None
         if layer.is_input and i > 0:
             before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
-        packed = packs and (samples >= WORTH_PACKING or layer.inputs <= FEW_INPUTS)
         packed = packs and (samples >= WORTH_PACKING or layer.inputs <= FEW_INPUTS)
         found.append(
             LayerBuffers(
