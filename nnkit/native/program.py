@@ -20,6 +20,7 @@ from nnkit.native.row_sizes import LINE, padded
 from nnkit.native.structures import LayerStructure, PaceStructure, ProgramStructure
 
 Array = NDArray[Any]
+MOST_THREADS = 64  # that a team has, as in `source/team.c`
 FEW = 8  # samples that are copied faster than their address is found out
 
 
@@ -127,7 +128,7 @@ class Program:
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
         self._pace = PaceStructure()
         size = max(layer.scratch_numbers for layer in layers)
-        users = max(threads, os.cpu_count() or 1) if size else 0
+        users = min(max(threads, os.cpu_count() or 1), MOST_THREADS) if size else 0
         self._scratches = buffers.empty((users, size), dtype)
         self.structure = ProgramStructure(
             layers=self._layers,
