@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.bound_layers import bound_layers, first_trained
-from nnkit.native.kernel_kinds import ActivationKind, LossKind, TargetCoding
+from nnkit.native.kernel_kinds import ActivationKind, LayerKind, LossKind, TargetCoding
 from nnkit.native.layer_buffers import Allocator, of_row
 from nnkit.native.library import Library
 from nnkit.native.packed_weights import PackedWeights
@@ -26,6 +26,8 @@ from nnkit.native.structures import (
 )
 
 Array = NDArray[Any]
+MOST_THREADS = 64  # that a team has, as in `source/team.c`
+OVER_IDS = (LayerKind.EMBEDDING, LayerKind.ONE_HOT)
 FEW = 8  # samples that are copied faster than their address is found out
 
 
@@ -117,6 +119,7 @@ class Program:
         self.samples = samples
         self.inputs, outputs = layers[0].inputs, of_row(layers[-1].output_shape)
         self.positions = layers[-1].positions
+        self._ids = next((layer.groups for layer in layers if layer.kind in OVER_IDS), None)
         rows = samples * (self.positions or 1)
         dtype = params.dtype
         self._batch = buffers.empty((samples, padded(self.inputs)), dtype)
@@ -135,7 +138,7 @@ class Program:
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
         self._pace, self._packing = PaceStructure(), PackingStructure()
         size = max(layer.scratch_numbers for layer in layers)
-        users = max(threads, os.cpu_count() or 1) if size else 0
+        users = min(max(threads, os.cpu_count() or 1), MOST_THREADS) if size else 0
         self._scratches = buffers.empty((users, size), dtype)
         self.structure = ProgramStructure(
             layers=self._layers,
@@ -263,8 +266,14 @@ class Program:
         structure = self.structure
         structure.draw, structure.drawn_before, structure.drawn_after = draw, before, after
 
+    def _check_ids(self, X: Array) -> None:
+        """Checks inputs that are ids, if they are."""
+        if self._ids is not None:
+            _check_numbers("id", X, self._ids)
+
     def _take(self, X: Array) -> None:
         """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place."""
+        self._check_ids(X)
         samples, inputs = X.shape
         itemsize = self._batch.itemsize
         in_place = (
@@ -311,6 +320,8 @@ class Program:
         return samples * self.positions if starts is None else int(starts[-1])
 
     def _take_targets(self, T: Array, weights: Array | None) -> None:
+        if self.positions is not None:
+            _check_numbers("class", T, self.outputs.shape[1])
         (self.targets if self.positions is None else self.classes)[: len(T)] = T
         self.structure.weight = None
         if weights is not None:
@@ -320,3 +331,17 @@ class Program:
     def release(self) -> None:
         """Drops the reference to the last input."""
         self._input = self._batch
+
+
+def _check_numbers(kind: str, numbers: Array, count: int) -> None:
+    """Checks that the kernels find what all of some numbers stand for.
+
+    Raises:
+        IndexError: a number is not from 0 to count - 1.
+    """
+    if numbers.size == 0:
+        return
+    least, largest = numbers.min(), numbers.max()
+    if not (least >= 0 and largest < count):
+        wrong = largest if least >= 0 else least
+        raise IndexError(f"{kind} {wrong} is not one of {count}, which are counted from 0")

@@ -261,10 +261,10 @@ class Trainer:
             loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
             self.best = Best(**header["best"])
             self.seconds = float(header["seconds"])
-            # Another number of threads could round differently.
-            self.model.execution = replace(self.model.execution, threads=int(header["threads"]))
+            threads = int(header["threads"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
+        self._keep_threads(threads)
         if (ranks := header.get("ranks", 1)) != self.ranks.size:
             self.notices.append(
                 f"resumed with another number of processes ({ranks} → {self.ranks.size}), so "
@@ -281,6 +281,15 @@ class Trainer:
                 "resumed with different versions or on a different processor, so results may "
                 f"differ in the last digits: {', '.join(changed)}"
             )
+
+    def _keep_threads(self, threads: int) -> None:
+        """Goes on with the number of threads before, because another could round differently."""
+        if (planned := self.model.execution.threads) != threads:
+            self.notices.append(
+                f"resumed with {threads} thread{'s' * (threads > 1)}, as begun, instead of "
+                f"{planned}, for the same results"
+            )
+        self.model.execution = replace(self.model.execution, threads=threads)
 
     def save(self) -> None:
         """Writes a checkpoint from which training can be resumed, on the first rank."""

@@ -74,6 +74,28 @@ def test_a_compiler_for_a_processor_without_kernels_is_reported(tmp_path: Path) 
         build(tmp_path, compiler_that_defines("__linux__", "__i386__"))
 
 
+def test_a_compiler_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.native.build.LONGEST_PROBE", 0.01)
+    with pytest.raises(BuildError, match=r"^sh did not end within 0.01 s$"):
+        target_of(["sh", "-c", "exec sleep 60"])
+
+
+def test_a_compiler_that_writes_nothing_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"libnnkit.so: No such file"):
+        build(tmp_path, compiler_that_defines("__linux__", "__x86_64__"))
+
+
+def test_messages_in_another_encoding_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"exit code 1\nna.ve$"):
+        build(tmp_path, ["sh", "-c", r"printf 'na\357ve'; exit 1"])
+
+
+def test_a_command_that_cannot_be_read_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "gcc '-O2")
+    with pytest.raises(BuildError, match="CC=gcc '-O2: no closing quotation"):
+        find_compiler()
+
+
 @pytest.mark.compiler
 def test_an_installed_compiler_compiles_for_this_machine() -> None:
     machine, system = target_of(find_compiler())

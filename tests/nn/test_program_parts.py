@@ -105,6 +105,27 @@ def test_nan_is_in_the_loss(loss: Loss, sample: int) -> None:
     assert np.isnan(program_of(model, 5).loss_and_gradient(X, T, Pass()))
 
 
+@in_precisions
+@pytest.mark.parametrize("extreme", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_outputs_that_are_not_finite_have_the_loss_of_numpy(
+    loss: Loss, extreme: float, dtype: str
+) -> None:
+    """Makes one output after the other extreme: of the true class of a sample, or of no sample."""
+    model = model_of([{"dense": 5}], (4,), loss=loss, dtype=dtype)
+    X, T = batch_of(model, 3)
+    program, network = program_of(model, 3), model.bind(3, training=True)
+    biases = model.layout.views(model.params)["layers.0.b"]
+    for unit in range(5):
+        model.initialize()
+        biases[unit] = extreme
+        with np.errstate(all="ignore"):
+            wanted = network.loss_and_gradient(X, T, Pass())
+        found = program.loss_and_gradient(X, T, Pass())
+        assert found == pytest.approx(wanted, rel=PRECISIONS[dtype], nan_ok=True)
+        assert not (np.isnan(extreme) and np.isfinite(found))
+
+
 SHAPES: list[tuple[int, list[int], int]] = [
     (1, [1], 1),
     (3, [2], 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,19 @@ class Seq2SeqModel(Model):
     ) -> None:
         super().__init__(parts.stages, loss, seed, dtype)
         self.parts, self.start_symbol, self.forcing = parts, start_symbol, forcing
+        self._make_networks()
+
+    def _make_networks(self) -> None:
         self._trained = self.new_network(training=True)
         self._networks = Pool(lambda: self.new_network(training=False))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes of a copy, but for its networks, which compute with its own parameters."""
+        return {k: v for k, v in vars(self).items() if k not in ("_trained", "_networks")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._make_networks()
 
     @property
     def target_form(self) -> Form:
