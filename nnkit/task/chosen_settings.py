@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,11 @@ class TableSettings:
             items.append(item)
             self.reasons[setting, str(item)] = reason
 
+    def add_missing_in(self, column: str, codes: Sequence[str], reason: str) -> None:
+        """Adds codes for missing values of a single column."""
+        self.settings.setdefault("missing_in", {})[column] = list(codes)
+        self.reasons["missing_in", column] = reason
+
     def source(self) -> Csv:
         """The source with these settings."""
         return Csv.model_validate(self.settings)
@@ -51,10 +56,16 @@ class TableSettings:
             value = self.settings[setting]
             if named:
                 value = [item for item in value if str(item) in named]
+            if setting == "missing_in":
+                value = {item: self.settings[setting][item] for item in value}
             yield f"{reason}: {setting}: {_shown(value)}"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{_shown(key)}: {_shown(part)}" for key, part in value.items()) + "}"
+        )
     return in_yaml(value) if isinstance(value, str) else str(value).lower()

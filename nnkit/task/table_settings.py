@@ -206,9 +206,10 @@ def _drop_unlabelled(
     table: ParsedTable, labels: Mapping[int, ColumnProfile], chosen: TableSettings
 ) -> None:
     """Leaves out the rows in which a label is missing, or an exception that counts as missing."""
-    words = chosen.settings.get("also_missing", ())
+    common, own = (chosen.settings.get(name, {}) for name in ("also_missing", "missing_in"))
     reasons = []
     for index, profile in labels.items():
+        words = {*common, *own.get(profile.name, ())}
         odd = [odd for odd in profile.odd if odd.text in words]
         count = profile.missing + sum(odd.count for odd in odd)
         if count:
@@ -294,7 +295,10 @@ def _order(profile: ColumnProfile, example: str) -> DateOrder:
 def _exceptions_are_missing(
     table: ParsedTable, profile: ColumnProfile, chosen: TableSettings
 ) -> None:
-    """Lists texts between numbers as missing values, or leaves out the column or the rows."""
+    """Lists texts between numbers as missing values, or leaves out the column or the rows.
+
+    Texts that are words of another column are missing values in this one alone.
+    """
     texts = [odd.text for odd in profile.odd]
     reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
     elsewhere = table.words_elsewhere(table.index(profile.name))
@@ -307,4 +311,4 @@ def _exceptions_are_missing(
         for odd in profile.odd:
             chosen.add("leave_out", table.lines.of(odd.row), reason)
     else:
-        chosen.add("ignore", profile.name, reason)
+        chosen.add_missing_in(profile.name, texts, reason)

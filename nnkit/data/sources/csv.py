@@ -84,6 +84,10 @@ class Csv(Source):
         "those of pandas, `?` and `-`.",
     )
     also_missing: Names = Field((), description="Further ones, in addition to `missing`.")
+    missing_in: dict[str, Names] = Field(
+        default_factory=dict,
+        description='Further ones in single columns: `{age: ["999"]}`.',
+    )
     decimal: Literal[".", ","] = Field(".", description="The decimal mark.")
     thousands: Literal[",", ".", " ", "'"] | None = Field(
         None, description="The mark between groups of three digits."
@@ -137,7 +141,7 @@ class Csv(Source):
 
     @property
     def notation(self) -> Notation:
-        return Notation(self.dates, self.number_format.missing_words)
+        return Notation(self.dates, self.number_format)
 
     @property
     def number_format(self) -> NumberFormat:
@@ -149,6 +153,7 @@ class Csv(Source):
             self.thousands,
             tuple(self.units),
             parentheses=self.parentheses == "negative",
+            missing_in=tuple(self.missing_in.items()),
         )
 
     def read(self) -> Dataset:
@@ -336,6 +341,8 @@ class Csv(Source):
         ragged: dict[int, str] | None = None,
     ) -> ParsedTable:
         path = Path(self.path)
+        for name in self.missing_in:
+            setting_index(path, names, name, "missing_in", name)
         wordy = [setting_index(path, names, name, "words", i) for i, name in enumerate(self.words)]
         wordy += [setting_index(path, names, name, "dates", name) for name in self.dates]
         if self.task == "classification":

@@ -40,11 +40,15 @@ def numbers(table: ParsedTable, index: int, errors: Errors | None = None) -> Arr
         return np.full(table.rows, np.nan) if missing else np.asarray(column.values)
     if errors is None:
         row, text = _first_odd(table, index)
-        raise DataError(f"{_cell(table, index, row, text)} {_no_number(text, table.form)}")
+        raise DataError(
+            f"{_cell(table, index, row, text)} {_no_number(text, table.form_of(index))}"
+        )
     assert column.codes is not None
-    parsed = np.array([*(_finite(table.form.parse(word)) for word in column.words), np.nan])
+    parsed = np.array(
+        [*(_finite(table.form_of(index).parse(word)) for word in column.words), np.nan]
+    )
     wrong = {
-        i: _no_number(word, table.form)
+        i: _no_number(word, table.form_of(index))
         for i, word in enumerate(column.words)
         if np.isnan(parsed[i])
     }
