@@ -18,8 +18,8 @@ from typing import Any
 
 import nnkit
 from nnkit.runs.directory import RunDirectory
-from nnkit.task.starter import starter_for
-from nnkit.task.table_options import TableOptions
+from nnkit.task.starters import starter_for
+from nnkit.task.starters.table_options import TableOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "data" / "tables"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -25,8 +25,9 @@ from nnkit.cli.options import JsonOption, argument
 from nnkit.cli.output import check_output, print_json, result_width, say, say_wrapped
 
 if TYPE_CHECKING:
-    from nnkit.task.starter import Starter
-    from nnkit.task.text_starter import TextTask
+    from nnkit.task.starters.starter import Starter
+    from nnkit.task.starters.table_options import TableTask
+    from nnkit.task.starters.text_task import TextTask
 
 CONFIGS = (".yaml", ".yml")
 
@@ -57,8 +58,8 @@ def init(
     """
     from nnkit.errors import UsageError
     from nnkit.files import write_new
-    from nnkit.task.starter import starter_for
-    from nnkit.task.table_options import TableOptions
+    from nnkit.task.starters import starter_for
+    from nnkit.task.starters.table_options import TableOptions
 
     if csv is not None:  # as it was written before
         data, output = csv, output or data
@@ -99,12 +100,10 @@ def init(
     say(f"wrote {path}; `nnkit train {path}` trains it")
 
 
-def _tasks(
-    task: TaskKind | None,
-) -> tuple[Literal["classification", "regression"] | None, TextTask | None]:
+def _tasks(task: TaskKind | None) -> tuple[TableTask | None, TextTask | None]:
     """The task of rows, or that of texts, in an option."""
     if task in (TaskKind.CLASSIFICATION, TaskKind.REGRESSION):
-        return cast("Literal['classification', 'regression']", task.value), None
+        return cast("TableTask", task.value), None
     if task in (None, TaskKind.FORECAST):
         return None, None
     return None, cast("TextTask", task.value)

@@ -16,9 +16,10 @@ from nnkit.nn.losses.binary_cross_entropy import BinaryCrossEntropy
 from nnkit.nn.params import Array
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.task.starter import FEWEST_TO_SPLIT, suitable_steps
-from nnkit.task.table_options import TableOptions
-from nnkit.task.table_settings import choose_settings
+from nnkit.task.starters.dataset_parts import FEWEST_TO_SPLIT
+from nnkit.task.starters.table_options import TableOptions
+from nnkit.task.starters.table_settings import choose_settings
+from nnkit.task.starters.table_starter import suitable_steps
 from nnkit.task.target_factory import are_labels
 from nnkit.task.task import Task
 from nnkit.task.task_loading import load_task

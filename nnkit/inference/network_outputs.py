@@ -72,7 +72,8 @@ class NetworkOutputs:
         factor = self.preprocessor.factor(X.dtype, model.dtype)
         if factor is None:
             return None
-        outputs, is_finite = model.predict(X, self._most_threads(len(X)), factor, checks=True)
+        threads = self._most_threads(len(X))
+        outputs, is_finite = model.predictors.outputs(X, threads, factor, checks=True)
         if not is_finite:
             return None
         if self.scaler is None:

@@ -20,8 +20,8 @@ from nnkit.experiments.rungs import (
 )
 from nnkit.random import generator
 from nnkit.task.config_loading import config_from
-from nnkit.task.starter import starter_for
-from nnkit.task.table_options import TableOptions
+from nnkit.task.starters import starter_for
+from nnkit.task.starters.table_options import TableOptions
 from nnkit.task.task_loading import load_task
 from nnkit.training.plan import pace
 from tests.training.configs import TABLES, diabetes, iris, pictures

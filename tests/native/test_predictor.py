@@ -53,7 +53,7 @@ def test_outputs_are_those_of_a_batch(model: Model, samples: int) -> None:
     X = generator(0, "X").standard_normal((samples, *model.input_shape)).astype(model.dtype)
     for threads in (1, 3):
         for _ in range(3):  # one thread, then all, then the faster
-            found, is_finite = model.predict(X, threads, checks=True)
+            found, is_finite = model.predictors.outputs(X, threads, checks=True)
             assert is_finite
             np.testing.assert_array_equal(found, expected(model, X))
 
@@ -66,7 +66,7 @@ def test_bytes_and_numbers_are_multiplied_by_a_factor(model: Model, samples: int
     wanted = expected(model, prepared)
     for raw in (X, X.astype(model.dtype)):
         raw.flags.writeable = False
-        found, _ = model.predict(raw, 2, factor)
+        found, _ = model.predictors.outputs(raw, 2, factor)
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -82,38 +82,39 @@ def test_any_input_that_is_not_finite_is_reported(
     model = model_for(network, "float32")
     model.params.fill(0)  # outputs are finite whatever the inputs
     X = np.ones((samples, *model.input_shape), np.float32)
-    assert model.predict(X, 2, checks=True)[1]
+    assert model.predictors.outputs(X, 2, checks=True)[1]
     X.reshape(-1)[int(place * X.size)] = value
     for factor in (1.0, 0.5):
-        assert not model.predict(X, 2, factor, checks=True)[1]
+        assert not model.predictors.outputs(X, 2, factor, checks=True)[1]
 
 
 def test_an_output_that_overflows_is_reported(model: Model) -> None:
     X = np.ones((40, *model.input_shape), model.dtype)
-    assert model.predict(X, 1, checks=True)[1]
+    assert model.predictors.outputs(X, 1, checks=True)[1]
     model.params.fill(np.finfo(model.dtype).max)
-    assert not model.predict(X, 1, checks=True)[1]
+    assert not model.predictors.outputs(X, 1, checks=True)[1]
 
 
 def test_what_earlier_batches_left_in_memory_does_not_count() -> None:
     """The first layer's weights are not packed, those of the second are."""
     model = model_of([{"dense": 30}, {"dense": 5}], (783,), dtype="float32")
-    model.predict(np.full((256, 783), np.nan, np.float32), 1)
+    model.predictors.outputs(np.full((256, 783), np.nan, np.float32), 1)
     X = np.ones((32, 783), np.float32)
-    found, is_finite = model.predict(X, 1, checks=True)
+    found, is_finite = model.predictors.outputs(X, 1, checks=True)
     assert is_finite
     np.testing.assert_array_equal(found, expected(model, X))
 
 
 def test_no_samples_have_no_outputs(model: Model) -> None:
-    found, is_finite = model.predict(np.empty((0, *model.input_shape), model.dtype), 1, checks=True)
+    X = np.empty((0, *model.input_shape), model.dtype)
+    found, is_finite = model.predictors.outputs(X, 1, checks=True)
     assert found.shape == (0, 5)
     assert is_finite
 
 
 def test_samples_of_another_size_are_refused(model: Model) -> None:
     with pytest.raises(ValueError, match="numbers a sample expected"):
-        model.predict(np.zeros((3, 5), model.dtype), 1)
+        model.predictors.outputs(np.zeros((3, 5), model.dtype), 1)
 
 
 def test_denormals_are_flushed_and_the_setting_restored() -> None:
@@ -123,7 +124,7 @@ def test_denormals_are_flushed_and_the_setting_restored() -> None:
     assert expected(model, X).any()  # denormal
     with flushed_denormals():
         wanted = expected(model, X)
-    np.testing.assert_array_equal(model.predict(X, 1)[0], wanted)
+    np.testing.assert_array_equal(model.predictors.outputs(X, 1)[0], wanted)
     small = np.array([1e-20], np.float32)
     assert (small * small).all()
 
@@ -134,7 +135,7 @@ def test_threads_of_python_predict_at_once(model: Model) -> None:
     wanted = [expected(model, part) for part in parts]
 
     def predicted(_: int) -> list[Array]:
-        return [model.predict(part, 3)[0] for part in parts * 5]
+        return [model.predictors.outputs(part, 3)[0] for part in parts * 5]
 
     with ThreadPoolExecutor(8) as pool:
         for found in pool.map(predicted, range(8)):

@@ -105,7 +105,7 @@ def bound(
     layers = Seq2SeqLayers.of(model.parts, model.layout, model.state_layout, model.loss, model.seed)
     assert layers is not None
     size = PairSize(SAMPLES, LENGTH + 3, TARGET_LENGTH + 9)  # larger than batches
-    whole = model._whole_binding(
+    whole = model.binding(
         model.input_form.at((LENGTH,)), SAMPLES, buffers or Buffers(), model.grads, training
     )
     binding = replace(whole, threads=threads)

@@ -14,7 +14,7 @@ from pydantic import Field
 from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.ordering import Chronological
-from nnkit.data.sources.csv import Character
+from nnkit.data.sources.csv_settings import Character
 from nnkit.data.sources.source import Source, TableRows
 from nnkit.data.tables.conversion import UnknownWords, numbers
 from nnkit.data.tables.dialect import Dialect, delimiter_question

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
 from nnkit.data.dataset import Column, Dataset, Samples
-from nnkit.data.sources.csv import Character
+from nnkit.data.sources.csv_settings import Character
 from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered
 from nnkit.data.text.csv_pairs import check_csv_column, read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged

@@ -135,6 +135,10 @@ class InputReader:
             )
         return inputs
 
+    def missing_values(self, table: ParsedTable) -> Array:
+        """Inputs of the right shape, (n, columns), all of them NaN, that take no memory."""
+        return np.broadcast_to(np.nan, (table.rows, len(self.columns)))
+
     def _input(
         self, table: ParsedTable, column: Column, errors: Errors | None, known: dict[str, Array]
     ) -> Array:

@@ -5,10 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
+from nnkit.nn.form import Positions
 from nnkit.nn.layer_spec import Stage
+from nnkit.nn.parallel.execution import Execution
+from nnkit.nn.parameterized_chain import ParameterizedChain
 
 CACHE = 1 << 25  # upper bound on the buffers of a micro-batch, in bytes
 STEP = 16  # micro-batch sizes are multiples of it: the widest vector holds 16 float32
+
+
+def micro_batch_size(
+    chain: ParameterizedChain,
+    batch: int,
+    training: bool,
+    execution: Execution,
+    positions: Positions = (),
+) -> int:
+    """The number of samples of a batch that are processed at a time.
+
+    This is the whole batch if threads share the work of each layer. Otherwise each thread processes
+    vectors in one piece, and images in micro-batches that fit into the cache.
+
+    Args:
+        chain: the layers.
+        batch: the number of samples, N.
+        training: whether they are trained.
+        execution: the execution settings.
+        positions: the batch's positions, if they vary.
+    """
+    if not chain.shares_batches(training):
+        return batch
+    # In training the size is the same for any number of ranks, like the random draws.
+    threads = execution.threads if training else execution.own_threads
+    outgrowing = [stage.spec for stage in chain.stages if stage.spec.outgrows_cache]
+    most = None
+    if outgrowing:
+        fitting = samples_that_fit(chain.stages_at(positions), chain.dtype.itemsize)
+        most = min(fitting, *(spec.largest_micro_batch for spec in outgrowing))
+    fewest = max(stage.spec.smallest_micro_batch(stage.input_form) for stage in chain.stages)
+    return size_of_parts(batch, threads, most, fewest)
 
 
 def size_of_parts(batch: int, threads: int, most: int | None, fewest: int = 1) -> int:

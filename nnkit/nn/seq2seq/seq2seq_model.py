@@ -73,16 +73,6 @@ class Seq2SeqModel(Model):
         decoder = rebuild_stages(self.parts.decoder, self.target_form.at(positions))
         return (*encoder, *self.parts.bridge, *decoder)
 
-    def micro_batch_size(
-        self,
-        batch: int,
-        training: bool,
-        execution: Execution | None = None,
-        positions: Positions = (),
-    ) -> int:
-        """The whole batch: encoder and decoder process it in one piece."""
-        return batch
-
     def new_network(self, training: bool) -> Seq2SeqNetwork:
         """A network with its own memory."""
 
@@ -122,9 +112,8 @@ class Seq2SeqModel(Model):
         return network_over_symbols(self.parts.decoder, own, self.loss)
 
     def _binding(self, form: Form, size: Size, buffers: Buffers, training: bool) -> Binding:
-        whole = self._whole_binding(
-            form.at((size.positions,)), size.samples, buffers, self.grads, training
-        )
+        at_size = form.at((size.positions,))
+        whole = self.binding(at_size, size.samples, buffers, self.grads, training)
         return replace(whole, threads=self.execution.own_threads)
 
     def network(

@@ -6,17 +6,17 @@ import pytest
 
 from nnkit.nn.form import Form
 from nnkit.nn.parallel.execution import Execution
-from nnkit.nn.parallel.micro_batch_size import buffer_bytes
+from nnkit.nn.parallel.micro_batch_size import buffer_bytes, micro_batch_size
 from tests.nn.examples import model_of
 
 
 def test_attention_weights_limit_a_micro_batch() -> None:
     """A thousand positions have a million weights for each head and sample."""
     model = model_of([{"self_attention": 2}, {"dense": 3}], Form(4, (None,)))
-    assert model.micro_batch_size(64, True, positions=(10,)) == 64
-    assert model.micro_batch_size(64, True, positions=(1000,)) == 16
+    assert micro_batch_size(model, 64, True, Execution(), (10,)) == 64
+    assert micro_batch_size(model, 64, True, Execution(), (1000,)) == 16
     block = model_of([{"residual": [{"self_attention": 2}]}, {"dense": 3}], Form(4, (None,)))
-    assert block.micro_batch_size(64, True, positions=(1000,)) == 16
+    assert micro_batch_size(block, 64, True, Execution(), (1000,)) == 16
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_threads_share_a_recurrent_batch_only_if_their_steps_are_large(
 ) -> None:
     """Threads of Python wait for each other before and after each call of a step."""
     model = model_of(["rows", layer, {"dense": 10}], (1, 28, 28), dtype="float32")
-    assert model.micro_batch_size(batch, True, Execution(threads=2)) == size
+    assert micro_batch_size(model, batch, True, Execution(threads=2)) == size
 
 
 def test_buffers_grow_with_the_batch() -> None:

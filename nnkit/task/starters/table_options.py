@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nnkit.task.text_starter import TextTask
+from nnkit.task.starters.text_task import TextTask
+
+TableTask = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class TableOptions:
     """
 
     labels: Sequence[str] = ()
-    task: Literal["classification", "regression"] | None = None
+    task: TableTask | None = None
     delimiter: str | None = None
     header: bool | None = None
     missing: Sequence[str] = ()

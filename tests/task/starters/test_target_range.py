@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnkit.task.starter import starter_for
-from nnkit.task.table_options import TableOptions
-from nnkit.task.target_range import wide_range
+from nnkit.task.starters import starter_for
+from nnkit.task.starters.table_options import TableOptions
+from nnkit.task.starters.target_range import wide_range
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(500, 1))

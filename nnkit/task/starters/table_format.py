@@ -11,12 +11,21 @@ from pathlib import Path
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import no_dates
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.kinds import FEW_NUMBERS, MARKS, MOSTLY, Kind, may_contain, profile_column
+from nnkit.data.tables.kinds import (
+    FEW_NUMBERS,
+    MARKS,
+    MOSTLY,
+    ColumnProfile,
+    Kind,
+    may_contain,
+    profile_column,
+)
 from nnkit.data.tables.number_format import NumberFormat
+from nnkit.data.tables.objections import exceptions
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import column_called
-from nnkit.task.chosen_settings import TableSettings
-from nnkit.task.table_options import TableOptions
+from nnkit.task.starters.chosen_settings import TableSettings
+from nnkit.task.starters.table_options import TableOptions
 
 MOST_EXCEPTIONS = 20  # different texts that can be listed as missing values
 
@@ -162,3 +171,23 @@ def mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
             chosen.add("also_missing", word, reason)
         found = True
     return found
+
+
+def mark_exceptions(table: ParsedTable, profile: ColumnProfile, chosen: TableSettings) -> None:
+    """Lists texts between numbers as missing values, or leaves out the column or the rows.
+
+    Texts that are words of another column are missing values in this one alone.
+    """
+    texts = [odd.text for odd in profile.odd]
+    reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
+    elsewhere = table.words_elsewhere(table.index(profile.name))
+    if len(texts) > MOST_EXCEPTIONS or profile.odd_cells > profile.numbers:
+        chosen.add("ignore", profile.name, reason)
+    elif elsewhere.isdisjoint(texts):
+        for text in texts:
+            chosen.add("also_missing", text, reason)
+    elif all(odd.count == 1 for odd in profile.odd):
+        for odd in profile.odd:
+            chosen.add("leave_out", table.lines.of(odd.row), reason)
+    else:
+        chosen.add_missing_in(profile.name, texts, reason)

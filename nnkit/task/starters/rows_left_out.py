@@ -14,7 +14,7 @@ from nnkit.data.tables.kinds import Kind, profile_column
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
-from nnkit.task.chosen_settings import TableSettings
+from nnkit.task.starters.chosen_settings import TableSettings
 
 TOTALS = re.compile(
     r"(grand |sub)?totals?|sum|sums|average|mean|avg|summe|gesamt|insgesamt", re.IGNORECASE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,56 +11,62 @@ from nnkit.data.tables.detection import detect_dialect
 from nnkit.data.tables.dialect import UTF_8
 from nnkit.data.tables.table_reader import column_names
 from nnkit.errors import DataError, UsageError
-from nnkit.task.table_options import TableOptions
+from nnkit.task.starters.rendering import (
+    counted,
+    fill_template,
+    path_in_config,
+    source_setting,
+)
+from nnkit.task.starters.starter import Starter
+from nnkit.task.starters.table_options import TableOptions
+from nnkit.text import legible
 
 WINDOW = 24  # rows; fewer if the series has less than ten times as many
-UPDATES = 3000  # of training, by batches of 16
+BATCH_SIZE, UPDATES = 16, 3000  # of training; the template has the former
 OPTIONAL = ("delimiter", "header", "skip_rows", "decimal")  # settings that have defaults
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesStarter:
-    """The parts of a starter config for a time series.
-
-    Attributes:
-        source: the settings of the data source, without its path.
-        labels: the names of the columns to predict.
-        rows: the number of rows.
-    """
-
-    source: dict[str, Any]
-    labels: tuple[str, ...]
-    rows: int
-
-    @property
-    def epochs(self) -> int:
-        """The length of training."""
-        return max(10, min(200, UPDATES * 16 // self.rows))
-
-    @property
-    def remark(self) -> str:
-        """A message on what the table was taken for."""
-        names = " and ".join(f"'{name}'" for name in self.labels)
-        return (
-            f"taken as a time series with a row for each time: {self.source['window']} successive "
-            f"rows predict the next value of {names}; `window` and `horizon` change that"
-        )
-
-
-def starter_for_series(path: Path, options: TableOptions) -> SeriesStarter:
-    """The settings for a table whose rows are in the order of time.
+def starter_for_series(files: Mapping[str, Path], options: TableOptions, folder: Path) -> Starter:
+    """A starter config for a table whose rows are in the order of time.
 
     Args:
-        path: the table.
+        files: the tables by the names of their settings; only `path` is possible.
         options: what the user says about it; without labels, its last column is predicted.
+        folder: the folder of the config.
 
     Raises:
         DataError: the table is missing or not valid, or a label is not a number in every row.
         SettingError: there is no such column.
         UsageError: an option is not for time series.
     """
+    if len(files) > 1:
+        raise UsageError("--task forecast holds out the last rows: no --validation, no --test")
     if options.missing or options.units:
         raise UsageError("--missing and --unit are not for --task forecast: it needs every value")
+    path = files["path"]
+    source, labels = _source(path, options)
+    rows = _rows(path, source)
+    window = max(1, min(WINDOW, rows // 10))
+    settings = {"kind": "series", "path": path_in_config(path, folder), **source, "window": window}
+    parts = {
+        "rows": counted(rows, "row"),
+        "window": window,
+        "label": " and ".join(map(legible, labels)),
+        "source": source_setting(settings),
+        "scaling": "{standardize: all}" if len(labels) == 1 else "standardize",
+        "outputs": len(labels),
+        "epochs": max(10, min(200, UPDATES * BATCH_SIZE // rows)),
+    }
+    quoted = " and ".join(f"'{label}'" for label in labels)
+    remark = (
+        f"taken as a time series with a row for each time: {window} successive rows predict the "
+        f"next value of {quoted}; `window` and `horizon` change that"
+    )
+    return Starter(fill_template("series", parts), remarks=(remark,))
+
+
+def _source(path: Path, options: TableOptions) -> tuple[dict[str, Any], list[str]]:
+    """The settings of the source that differ from their defaults, and the names of the labels."""
     dialect = detect_dialect(path, delimiter=options.delimiter, header=options.header).dialect
     if dialect.encoding != UTF_8:
         raise DataError(f"{path}: not UTF-8 text; save it as UTF-8")
@@ -76,12 +82,9 @@ def starter_for_series(path: Path, options: TableOptions) -> SeriesStarter:
     }
     if options.decimal is None and _has_commas(path, source):
         source["decimal"] = ","
-    rows = _rows(path, source)
     usual = {name: Series.model_fields[name].default for name in OPTIONAL}
     needed = {name: value for name, value in source.items() if value != usual.get(name)}
-    window = max(1, min(WINDOW, rows // 10))
-    called = tuple(names[label] if isinstance(label, int) else label for label in labels)
-    return SeriesStarter({**needed, "window": window}, called, rows)
+    return needed, [names[label] if isinstance(label, int) else label for label in labels]
 
 
 def _index(name: str) -> str | int:

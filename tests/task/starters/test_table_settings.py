@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nnkit.errors import UsageError
-from nnkit.task.chosen_settings import TableSettings
-from nnkit.task.table_options import TableOptions
-from nnkit.task.table_settings import choose_settings
+from nnkit.task.starters.chosen_settings import TableSettings
+from nnkit.task.starters.table_options import TableOptions
+from nnkit.task.starters.table_settings import choose_settings
 
 ROWS = 40
 

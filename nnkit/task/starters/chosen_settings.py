@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nnkit.data.sources.csv import Csv
-from nnkit.data.tables.quoting import in_yaml
+from nnkit.task.starters.rendering import flow_style
 
 
 @dataclass(slots=True)
@@ -35,8 +35,9 @@ class TableSettings:
 
     def add_missing_in(self, column: str, codes: Sequence[str], reason: str) -> None:
         """Adds codes for missing values of a single column."""
-        self.settings.setdefault("missing_in", {})[column] = list(codes)
-        self.reasons["missing_in", column] = reason
+        self.settings.setdefault("missing_in", {}).setdefault(column, []).extend(codes)
+        known = self.reasons.get(("missing_in", column))
+        self.reasons["missing_in", column] = f"{known}; {reason}" if known else reason
 
     def source(self) -> Csv:
         """The source with these settings."""
@@ -58,14 +59,4 @@ class TableSettings:
                 value = [item for item in value if str(item) in named]
             if setting == "missing_in":
                 value = {item: self.settings[setting][item] for item in value}
-            yield f"{reason}: {setting}: {_shown(value)}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, dict):
-        return (
-            "{" + ", ".join(f"{_shown(key)}: {_shown(part)}" for key, part in value.items()) + "}"
-        )
-    return in_yaml(value) if isinstance(value, str) else str(value).lower()
+            yield f"{reason}: {setting}: {flow_style(value)}"

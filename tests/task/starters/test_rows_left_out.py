@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nnkit.errors import DataError
-from nnkit.task.chosen_settings import TableSettings
-from nnkit.task.table_options import TableOptions
-from nnkit.task.table_settings import choose_settings
+from nnkit.task.starters.chosen_settings import TableSettings
+from nnkit.task.starters.table_options import TableOptions
+from nnkit.task.starters.table_settings import choose_settings
 
 ROWS = 100
 
