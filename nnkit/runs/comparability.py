@@ -14,7 +14,8 @@ Item = TypeVar("Item")
 HELD_OUT_SETS = "held_out_sha256"  # in a summary: fingerprints of the samples held out, by set
 LOSSES = ("loss", "objective")
 PENALTIES = ("l1", "l2", "elastic_net")
-PER_SYMBOL = (*LOSSES, "perplexity", "token_accuracy")  # metrics that depend on what a symbol is
+# Metrics that depend on what a symbol is.
+PER_SYMBOL = (*LOSSES, "perplexity", "bits_per_symbol", "token_accuracy")
 SAME_SAMPLES = "give all runs the same data.split, with a seed"
 
 
