@@ -26,7 +26,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
 from nnkit.task.task_loading import load_task
-from nnkit.training.loop import Evaluation
+from nnkit.training.events import Evaluation
 from nnkit.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,7 +20,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from nnkit.config.spec import Component, FilePath, Spec, Tagged, members
+from nnkit.config.spec import Component, FilePath, Spec, members
+from nnkit.config.tagged_union import Tagged
 from nnkit.config.yaml_dump import dump_yaml
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind

@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from nnkit.task.config_loading import load_config
     from nnkit.task.data_check import check_data
     from nnkit.task.task_loading import build_model
+    from nnkit.training.events import Evaluation, Step
     from nnkit.training.fit import fit
     from nnkit.training.listeners import Listener
-    from nnkit.training.loop import Evaluation, Step
     from nnkit.training.run import Run, train
     from nnkit.training.trainer import Trainer
 
@@ -146,9 +146,9 @@ _HOMES = {
     "nnkit.task.config_loading": ["load_config"],
     "nnkit.task.data_check": ["check_data"],
     "nnkit.task.task_loading": ["build_model"],
+    "nnkit.training.events": ["Evaluation", "Step"],
     "nnkit.training.fit": ["fit"],
     "nnkit.training.listeners": ["Listener"],
-    "nnkit.training.loop": ["Evaluation", "Step"],
     "nnkit.training.run": ["Run", "train"],
     "nnkit.training.trainer": ["Trainer"],
 }

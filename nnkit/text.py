@@ -1,11 +1,11 @@
-"""Conversion of text for files and terminals that cannot represent every character."""
+"""Text for messages, and for files and terminals that cannot represent every character."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import combining, decomposition, name, normalize
 
@@ -68,6 +68,12 @@ def legible(text: str) -> str:
     backslash, x and the two hexadecimal digits of the byte.
     """
     return re.sub("[\ud800-\udfff]", lambda found: _escaped(found[0]), text)
+
+
+def some_names(names: Sequence[str], most: int = 12) -> str:
+    """Joins names by commas; of more than `most`, the first, and how many there are."""
+    more = f", … ({len(names):,} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

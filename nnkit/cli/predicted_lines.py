@@ -12,6 +12,7 @@ from nnkit.cli.lines import OPTION, TextLine
 from nnkit.cli.output import say_wrapped
 from nnkit.cli.prediction_writer import Prediction, PredictionWriter
 from nnkit.cli.predictions import DIGITS, columns_of, predictions_of
+from nnkit.text import some_names
 
 if TYPE_CHECKING:
     from nnkit.decoding import AnyDecoding
@@ -167,17 +168,13 @@ def say_about_lines(model: TrainedModel, lines: Sequence[TextLine]) -> None:
     if unknown:
         total = unknown.total()
         share = f"{total:,} of {count:,} symbols {'is' if total == 1 else 'are'}"
-        say_wrapped(f"{share} not in the vocabulary: {_named(list(map(repr, unknown)))}")
+        named = some_names([*map(repr, unknown)], MOST_NAMED)
+        say_wrapped(f"{share} not in the vocabulary: {named}")
     if cut and settings.too_long == "cut":
-        say_wrapped(f"cut to {settings.longest:,} symbols, as in training: {_named(cut)}")
+        named = some_names(cut, MOST_NAMED)
+        say_wrapped(f"cut to {settings.longest:,} symbols, as in training: {named}")
     if tabs:
         say_wrapped(
-            f"a tab is part of the text in {_named(tabs)}; to predict from the first column only: "
-            "cut -f1 FILE | nnkit predict -"
+            f"a tab is part of the text in {some_names(tabs, MOST_NAMED)}; to predict from the "
+            "first column only: cut -f1 FILE | nnkit predict -"
         )
-
-
-def _named(names: Sequence[str]) -> str:
-    """The first of some names."""
-    more = f", … ({len(names):,} in all)" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more

@@ -20,8 +20,8 @@ from nnkit.cli.output import (
 from nnkit.cli.tables import BEST, EvaluationTable
 from nnkit.metrics import LAST, higher_is_better
 from nnkit.training.continuation import nothing_to_resume
+from nnkit.training.events import Evaluation, Step
 from nnkit.training.listeners import Listener
-from nnkit.training.loop import Evaluation, Step
 from nnkit.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -46,7 +46,8 @@ from nnkit.cli.tune_options import (
 
 if TYPE_CHECKING:
     from nnkit.bars import Bars
-    from nnkit.experiments.study import Study, TrialRecord
+    from nnkit.experiments.study import Study
+    from nnkit.experiments.trial_record import TrialRecord
     from nnkit.experiments.tune_checks import CheckedTune
     from nnkit.experiments.worker_process import StartProcess
 

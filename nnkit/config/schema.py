@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nnkit.config.spec import HELD, NAMED, Spec
+from nnkit.config.spec import Spec
+from nnkit.config.tagged_union import HELD, NAMED
 
 
 def json_schema(spec: type[Spec], title: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nnkit.data.class_numbers import check_known_classes
 from nnkit.data.dataset import (
     Array,
     Column,
@@ -16,18 +17,9 @@ from nnkit.data.dataset import (
     check_pair,
     sample_weights,
 )
+from nnkit.data.frames import is_frame, is_table, table_of
 from nnkit.data.missing_targets import MissingTargetsInMemory, OnMissing
-from nnkit.data.records import (
-    USUAL,
-    Notation,
-    columns_of,
-    encoded,
-    is_frame,
-    is_missing,
-    is_table,
-    table_of,
-)
-from nnkit.data.sources.source import check_known_classes
+from nnkit.data.records import USUAL, Notation, columns_of, encoded, is_missing
 from nnkit.errors import DataError
 
 TARGET = "target"  # the label of targets without a name

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from nnkit.config.spec import Component, Tagged
+from nnkit.config.spec import Component
+from nnkit.config.tagged_union import Tagged
 from nnkit.data.dataset import Array, Samples, chunks
 from nnkit.data.lazy import LazyArray, mapped
 from nnkit.data.preprocessing.feature_scaling import MinMax, Standardize

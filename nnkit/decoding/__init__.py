@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.decoding.beam import Beam
 from nnkit.decoding.greedy import Greedy
 from nnkit.decoding.sampling import Sampling

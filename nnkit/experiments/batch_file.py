@@ -15,16 +15,16 @@ from nnkit.config.file_kinds import check_is_batch
 from nnkit.config.load import override
 from nnkit.config.node import Mark, Node, error_at
 from nnkit.config.spec import FilePath, Listed, Spec
-from nnkit.config.validation import in_file_order, located, merged, validate
+from nnkit.config.validation import located, merged, validate
 from nnkit.config.yaml import read_yaml
-from nnkit.errors import ConfigError, Problem, SettingError, SettingPath, dotted
+from nnkit.errors import ConfigError, Problem, SettingError
+from nnkit.experiments.axis_checks import SEED, check_axes, children
+from nnkit.experiments.axis_names import shown_axes
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_document, config_in
 from nnkit.task.gate import Gates, impossible_bounds, seeds_needed
 
 MOST_CELLS = 100_000
-SEED = "seed"
-NAMES = ("config", "variant")  # axes whose values are names, which need no key
 
 Overrides = Mapping[str, Any]
 
@@ -150,7 +150,7 @@ def load_batch(path: str | Path) -> LoadedBatch:
     document = read_yaml(path)
     check_is_batch(document)
     spec = validate(BatchFile, document)
-    _check(document)
+    check_axes(document)
     cells: list[Cell] = []
     problems: list[Problem] = []
     for axes, base, overrides in _combinations(Path(path), document):
@@ -170,71 +170,6 @@ def load_batch(path: str | Path) -> LoadedBatch:
     return batch
 
 
-Fault = tuple[Mark, Problem]
-
-
-def _fault(mark: Mark, path: SettingPath, message: str) -> Fault:
-    return mark, Problem(str(mark), path, message)
-
-
-def _check(document: Node) -> None:
-    """Checks what pydantic cannot: axes given twice, unequal lengths, repeated values and seeds."""
-    if found := [*_axis_faults(document), *_length_faults(document), *_seed_faults(document)]:
-        raise in_file_order(found)
-
-
-def _axis_faults(document: Node) -> Iterator[Fault]:
-    axes: dict[str, Mark] = {}
-    for section in ("grid", "zip"):
-        for key, values in _children(document, section).items():
-            if key == SEED:
-                yield _fault(values.key, (section, key), "use seeds: for the seeds of each cell")
-            if key in axes:
-                message = f"this axis is already given at {axes[key]}"
-                yield _fault(values.key, (section, key), message)
-            axes[key] = values.key
-            yield from _repeated(values, (section, key), "value")
-    for name, variant in _children(document, "variants").items():
-        for key, value in variant.value.items():
-            if key in axes:
-                message = f"this setting is already an axis, at {axes[key]}"
-                yield _fault(value.key, ("variants", name, key), message)
-
-
-def _repeated(values: Node, path: SettingPath, what: str) -> Iterator[Fault]:
-    first: dict[str, Mark] = {}
-    for i, node in enumerate(values.value):
-        shown = repr(node.plain())
-        if shown in first:
-            message = f"duplicate {what} {shown} (first at {first[shown]})"
-            yield _fault(node.mark, (*path, i), message)
-        first.setdefault(shown, node.mark)
-
-
-def _length_faults(document: Node) -> Iterator[Fault]:
-    lengths = {key: len(values.value) for key, values in _children(document, "zip").items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{key} has {count}" for key, count in lengths.items())
-        zipped = document.child("zip")
-        assert zipped is not None
-        yield _fault(zipped.key, ("zip",), f"all lists must have the same length; {told}")
-
-
-def _seed_faults(document: Node) -> Iterator[Fault]:
-    seeds = document.child("seeds")
-    if seeds is None:
-        return
-    if isinstance(seeds.value, list):
-        yield from _repeated(seeds, ("seeds",), "seed")
-    elif seeds.value < 1:
-        yield _fault(seeds.mark, ("seeds",), f"must be at least 1, got {seeds.value}")
-
-
-def _children(document: Node, section: str) -> Mapping[str, Node]:
-    node = document.child(section)
-    return node.value if node is not None else {}
-
-
 def _combinations(
     path: Path, document: Node
 ) -> Iterator[tuple[dict[str, Any], Node, list[Override]]]:
@@ -242,12 +177,12 @@ def _combinations(
     bases = list(_bases(path, document))
     variants = [
         (name, [Override(key, value, value.key) for key, value in node.value.items()])
-        for name, node in _children(document, "variants").items()
+        for name, node in children(document, "variants").items()
     ] or [("", [])]
     rows = _rows(document)
     grid = [
         [Override(key, value, values.key) for value in values.value]
-        for key, values in _children(document, "grid").items()
+        for key, values in children(document, "grid").items()
     ]
     excluded = _listed(document, "exclude")
     for (base_name, base), (variant, own), row, point in product(
@@ -274,7 +209,7 @@ def _combinations(
 
 def _rows(document: Node) -> list[list[Override]]:
     """The rows of `zip`: the overrides that go together."""
-    zipped = _children(document, "zip")
+    zipped = children(document, "zip")
     columns = [
         [Override(key, v, values.key) for v in values.value] for key, values in zipped.items()
     ]
@@ -346,24 +281,3 @@ def _config(base: Node, overrides: Sequence[Override]) -> Config:
     for each in overrides:
         document = override(document, each.key, each.value, each.mark)
     return config_in(document)
-
-
-def shown_axes(axes: Mapping[str, Any]) -> str:
-    """A cell's values on one line, such as `small lr=0.1`, with keys as short as possible."""
-    return " ".join(
-        str(value) if key in NAMES else f"{key}={value}" for key, value in short_keys(axes).items()
-    )
-
-
-def short_keys(axes: Mapping[str, Any]) -> dict[str, Any]:
-    """The values by the shortest endings of their keys that tell them apart."""
-    found: dict[str, Any] = {}
-    for key, value in axes.items():
-        parts = key.split(".")
-        for count in range(1, len(parts) + 1):
-            short = dotted(parts[-count:])
-            others = [k for k in axes if k != key]
-            if not any(k == short or k.endswith(f".{short}") for k in others):
-                break
-        found[short] = value
-    return found

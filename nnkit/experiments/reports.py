@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from nnkit.experiments.batch_file import short_keys
+from nnkit.experiments.axis_names import short_keys
 from nnkit.experiments.gates import GateVerdict
 from nnkit.experiments.groups import CellResult, Group
 from nnkit.experiments.job import FAILED

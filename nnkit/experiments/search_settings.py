@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from nnkit.config.spec import Component, Count, Spec, Tagged
+from nnkit.config.spec import Component, Count, Spec
+from nnkit.config.tagged_union import Tagged
 from nnkit.experiments.spaces import Choice, Dimension, Value, range_values
 from nnkit.optional import optional
 

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from nnkit.config.load import tag_of
 from nnkit.config.node import Mark, Node
-from nnkit.config.spec import Component, Listed, Positive, Spec, Tagged
+from nnkit.config.spec import Component, Listed, Positive, Spec
+from nnkit.config.tagged_union import Tagged
 from nnkit.config.validation import in_file_order, validate
 from nnkit.errors import ConfigError, Problem, SettingPath, dotted
 from nnkit.text import as_json

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from time import time
@@ -25,6 +24,18 @@ from nnkit.experiments.job import FAILED, Ending
 from nnkit.experiments.presence import Presence, forget, is_alive
 from nnkit.experiments.seeded_sampler import SeededByTrial
 from nnkit.experiments.spaces import Choice, Dimension, IntRange, Value
+from nnkit.experiments.trial_record import (
+    ERROR,
+    METRICS,
+    MISSED,
+    OWNER,
+    RUN,
+    SECONDS,
+    STATES,
+    SURPLUS,
+    TrialRecord,
+    trial_record,
+)
 from nnkit.experiments.tune_checks import CheckedTune
 from nnkit.metrics import higher_is_better
 from nnkit.runs.directory import FINISHED
@@ -34,56 +45,6 @@ JOURNAL = "journal.log"
 PROCESSES = "processes"  # the folder of the presences of all processes
 FEWEST_BEST = 5  # trials that count as the best in the importance
 LONGEST_ASKING = 60  # seconds until a trial has an owner
-# Names of attributes of a trial.
-OWNER = "owner"  # the process that trains it; "" if none does
-SURPLUS = "surplus"  # asked for by two processes at once, beyond the number of trials
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-ERROR, RUN, METRICS, SECONDS, MISSED = "error", "run", "metrics", "seconds", "missed"
-STATES = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class TrialRecord:
-    """A trial as plain data.
-
-    Attributes:
-        number: its number, from 0.
-        state: `finished`, `pruned` or `failed`; otherwise `running`, or `interrupted` if no process
-            trains it.
-        params: values by dimension.
-        value: the final metric; None if it is not finished.
-        history: the metric by number of evaluations.
-        run: the folder of its run, "" if it is not known.
-        metrics: final metrics by names such as `test.accuracy`.
-        seconds: duration of its training.
-        error: why it failed, "" if it did not.
-        missed: the gates of its config that it missed, in words.
-        owner: the process that trains it, "" if none does.
-    """
-
-    number: int
-    state: str
-    params: Mapping[str, Value]
-    value: float | None
-    history: Mapping[int, float]
-    run: str
-    metrics: Mapping[str, float]
-    seconds: float | None
-    error: str
-    missed: tuple[str, ...]
-    owner: str
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing is left to train."""
-        return self.state in STATES.values()
 
 
 class Study:
@@ -148,7 +109,7 @@ class Study:
 
     def records(self) -> list[TrialRecord]:
         """All trials, in the order of their numbers."""
-        return [_record(trial, self._state(trial)) for trial in self._trials()]
+        return [trial_record(trial, self._state(trial)) for trial in self._trials()]
 
     def _state(self, trial: FrozenTrial) -> str:
         if trial.state != TrialState.RUNNING:
@@ -342,23 +303,6 @@ def _open(storage: str) -> optuna.storages.BaseStorage:
     except Exception as error:  # databases raise exceptions of their own
         why = str(error).partition("\n")[0] or type(error).__name__
         raise UsageError(f"{storage}: the study cannot be opened: {why}") from error
-
-
-def _record(trial: FrozenTrial, state: str) -> TrialRecord:
-    attributes = trial.user_attrs
-    return TrialRecord(
-        number=trial.number,
-        state=state,
-        params=trial.params,
-        value=trial.value if trial.state == TrialState.COMPLETE else None,
-        history=trial.intermediate_values,
-        run=attributes.get(RUN, ""),
-        metrics=attributes.get(METRICS, {}),
-        seconds=attributes.get(SECONDS),
-        error=attributes.get(ERROR, ""),
-        missed=tuple(attributes.get(MISSED, ())),
-        owner=attributes.get(OWNER) or "",
-    )
 
 
 @contextmanager

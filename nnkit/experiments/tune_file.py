@@ -12,7 +12,7 @@ from nnkit.config.node import Mark, error_at
 from nnkit.config.spec import Spec
 from nnkit.config.validation import in_file_order, merged, validate
 from nnkit.errors import ConfigError, Problem, SettingPath
-from nnkit.experiments.batch_file import short_keys
+from nnkit.experiments.axis_names import short_keys
 from nnkit.experiments.search_settings import DEFAULT_TRIALS, GridSampler, Search, grid_values
 from nnkit.experiments.spaces import Dimension, Pick, SearchSpace, Value, is_space, shown_value
 from nnkit.task.config import Config

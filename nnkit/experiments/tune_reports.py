@@ -12,7 +12,8 @@ import numpy as np
 from nnkit.bars import Bars
 from nnkit.charts import Chart, Curve
 from nnkit.experiments.spaces import picking
-from nnkit.experiments.study import Study, TrialRecord
+from nnkit.experiments.study import Study
+from nnkit.experiments.trial_record import TrialRecord
 from nnkit.experiments.tune_file import LoadedTune
 from nnkit.files import WriteFile, write_atomic
 from nnkit.task.config import Config

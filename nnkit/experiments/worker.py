@@ -31,9 +31,9 @@ from nnkit.startup import set_up_process
 from nnkit.task.config import Data
 from nnkit.task.config_loading import config_from
 from nnkit.text import as_json
+from nnkit.training.events import Evaluation
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener
-from nnkit.training.loop import Evaluation
 from nnkit.training.run import train
 from nnkit.training.trainer import Stopping, Trainer
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from nnkit.data.dataset import Column
+from nnkit.data.frames import is_table, table_of
 from nnkit.data.preprocessing.preprocessor import Preprocessor
-from nnkit.data.records import encoded, encoded_rows, is_table, table_of, wrong_words
+from nnkit.data.records import encoded, encoded_rows, wrong_words
 from nnkit.data.sources.source import Source, TableRows
 from nnkit.errors import DataError
 from nnkit.inference.text_predictions import as_texts, checked_texts, refused_texts

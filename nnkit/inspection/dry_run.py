@@ -19,7 +19,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.runs.directory import DEFAULT_RUNS
 from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task_loading import load_task
-from nnkit.training.loop import Evaluation, Step
+from nnkit.training.events import Evaluation, Step
 from nnkit.training.trainer import Trainer
 
 LONG_ENOUGH = 0.1  # seconds of training that are timed

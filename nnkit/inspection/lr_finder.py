@@ -16,7 +16,8 @@ from nnkit.nn.params import Array
 from nnkit.optim.schedules import Schedule
 from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task_loading import load_task
-from nnkit.training.loop import Loop, Progress, Step
+from nnkit.training.events import Step
+from nnkit.training.loop import Loop, Progress
 from nnkit.training.trainer import Trainer
 
 WORSE = 4.0  # multiple of the best smoothed loss at which the test stops

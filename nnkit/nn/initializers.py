@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nnkit.config.spec import Component, Count, Listed, Positive, Tagged
+from nnkit.config.spec import Component, Count, Listed, Positive
+from nnkit.config.tagged_union import Tagged
 
 
 class Initializer(Component):

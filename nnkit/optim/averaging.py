@@ -11,7 +11,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nnkit.config.spec import Component, Count, Fraction, Tagged
+from nnkit.config.spec import Component, Count, Fraction
+from nnkit.config.tagged_union import Tagged
 from nnkit.nn.params import Array
 
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nnkit.config.spec import Component, Positive, Tagged
+from nnkit.config.spec import Component, Positive
+from nnkit.config.tagged_union import Tagged
 from nnkit.native.kernel_kinds import ClippingKind
 
 Array = NDArray[Any]

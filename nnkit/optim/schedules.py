@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nnkit.config.spec import Component, Count, Fraction, Listed, NonNegative, Positive, Tagged
+from nnkit.config.spec import Component, Count, Fraction, Listed, NonNegative, Positive
+from nnkit.config.tagged_union import Tagged
 
 
 @dataclass(frozen=True, slots=True)

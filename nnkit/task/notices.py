@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from nnkit.data.dataset import Samples, class_counts
 from nnkit.data.lazy import LazyArray
 from nnkit.metrics.intervals import wilson_interval
+from nnkit.text import some_names
 
 FEWEST = {"validation": 10, "test": 30}  # samples of a set on which metrics say something
 MOST_NAMES = 5  # classes named in a notice
@@ -47,9 +48,8 @@ def _on_disk(samples: Samples) -> bool:
 
 def _listed(classes: Sequence[str]) -> str:
     """The beginning of a sentence on some classes, naming up to five."""
-    names = ", ".join(f"'{name}'" for name in classes[:MOST_NAMES])
-    more = f", … ({len(classes)} in all)" if len(classes) > MOST_NAMES else ""
-    return f"class {names} has" if len(classes) == 1 else f"classes {names}{more} have"
+    names = some_names([f"'{name}'" for name in classes], MOST_NAMES)
+    return f"class {names} has" if len(classes) == 1 else f"classes {names} have"
 
 
 def _small(name: str, samples: int, *, of_classes: bool) -> str:

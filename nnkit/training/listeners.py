@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from nnkit.files import append
-from nnkit.training.loop import Evaluation, Step
+from nnkit.training.events import Evaluation, Step
 from nnkit.training.trainer import Trainer
 
 

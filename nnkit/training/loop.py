@@ -8,18 +8,16 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from math import inf, isfinite
 from time import perf_counter
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnkit.data.batches import Batch, Batches
 from nnkit.data.stream_batches import StreamBatches
 from nnkit.errors import DivergedError
-from nnkit.metrics import LAST, higher_is_better
+from nnkit.metrics import higher_is_better
 from nnkit.native.library import library
 from nnkit.nn.model import Model
 from nnkit.nn.params import Array
-from nnkit.nn.passes import Pass
 from nnkit.nn.recurrent.states import LayerState
 from nnkit.optim.averaging import Average
 from nnkit.optim.optimizer import Optimizer
@@ -28,58 +26,9 @@ from nnkit.optim.schedules import PlateauState
 from nnkit.optim.update import Update
 from nnkit.optim.weight_noise import NoisyWeights
 from nnkit.task.prepared_set import AnyBatches, continued, pass_of
+from nnkit.training.events import Evaluation, Step
+from nnkit.training.nonfinite_loss import diverged_error
 from nnkit.training.program_steps import ProgramSteps, program_steps
-
-
-class Step(NamedTuple):
-    """A completed update: its number from 1, and the batch's mean loss before it."""
-
-    number: int
-    loss: float
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The state of training between two steps.
-
-    Attributes:
-        step: updates done so far.
-        epoch: passes over the training set so far.
-        lr: the learning rate of the last step.
-        train_loss: mean loss over the samples seen since the last evaluation.
-        penalty: weight penalty of the current weights; None if the config has none.
-        figures: metrics of the evaluated sets, such as `validation.accuracy`.
-        samples_per_second: training speed since the last evaluation, without evaluations.
-    """
-
-    step: int
-    epoch: float
-    lr: float
-    train_loss: float
-    penalty: float | None
-    figures: Mapping[str, float]
-    samples_per_second: float
-
-    def all_figures(self) -> dict[str, float]:
-        """The training metrics and those of the evaluated sets."""
-        own = {"train.loss": self.train_loss}
-        if self.penalty is not None:
-            own["train.objective"] = self.train_loss + self.penalty
-        return {**own, **self.figures}
-
-    def monitored(self, name: str) -> float:
-        """The value of a metric; for `last`, the step, so that the latest evaluation is best."""
-        return self.step if name == LAST else self.all_figures()[name]
-
-    def record(self) -> dict[str, Any]:
-        """The evaluation as one line of metrics.jsonl."""
-        return {
-            "step": self.step,
-            "epoch": round(self.epoch, 6),
-            "lr": self.lr,
-            **self.all_figures(),
-            "samples_per_second": round(self.samples_per_second),
-        }
 
 
 @dataclass(slots=True)
@@ -325,7 +274,7 @@ class Loop:
         own = network.loss_and_gradient(X, batch.T, now, batch.weights, batch.share)
         loss = self.model.ranks.sum(own)
         if not isfinite(loss):
-            raise self._diverged(batch, now, loss)
+            raise diverged_error(self.model, batch, now, self.progress.step + 1, loss)
         if now.states is not None:
             self.carried = now.states.last
         self.progress.samples += batch.size
@@ -382,20 +331,3 @@ class Loop:
         if not self.regularization.penalizes:
             return None
         return self.regularization.penalty(self.model.params[self.model.layout.decayed])
-
-    def _diverged(self, batch: Batch, now: Pass, loss: float) -> DivergedError:
-        where = self._first_nonfinite(batch, now)
-        return DivergedError(
-            f"the loss became {loss} at step {self.progress.step + 1}; "
-            f"the first NaN or infinity is in {where}"
-        )
-
-    def _first_nonfinite(self, batch: Batch, now: Pass) -> str:
-        for name, block in self.model.layout.views(self.model.params).items():
-            if not np.isfinite(block).all():
-                return f"the parameters {name}"
-        X = batch.X
-        positions = self.model.input_form.positions_of(X.shape[:-1])
-        network = self.model.network(X.shape[-1], positions, batch.before, batch.after)
-        places = self.model.ranks.gather(network.first_nonfinite(X, batch.T, now))
-        return next(filter(None, places), f"the loss {self.model.loss.tag()}")

@@ -23,9 +23,9 @@ from nnkit.task.config_loading import ConfigLike, load_config
 from nnkit.task.task_loading import load_task
 from nnkit.training.continuation import adopt, obstacle, shorter_run
 from nnkit.training.divergence import diagnosis
+from nnkit.training.events import Evaluation
 from nnkit.training.identity import recorded_run_name
 from nnkit.training.listeners import Listener, LogFile
-from nnkit.training.loop import Evaluation
 from nnkit.training.summary import conclude, judged, unfinished
 from nnkit.training.trainer import Stopping, Trainer
 

@@ -24,7 +24,8 @@ from nnkit.runs.checkpoint import Checkpoint
 from nnkit.runs.directory import DEFAULT_RUNS, Outcome, RunDirectory
 from nnkit.task.config import Config
 from nnkit.task.task import Task
-from nnkit.training.loop import Evaluation, Loop, Progress, Step
+from nnkit.training.events import Evaluation, Step
+from nnkit.training.loop import Loop, Progress
 from nnkit.training.plan import plan
 from nnkit.training.saver import Saver
 from nnkit.training.start_from import take_weights

@@ -9,7 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import create_model
 
 from docs.catalogue import annotation_of, required, some
-from nnkit.config.spec import Component, Spec, Tagged, members
+from nnkit.config.spec import Component, Spec, members
+from nnkit.config.tagged_union import Tagged
 from nnkit.task.config import Config
 
 

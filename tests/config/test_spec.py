@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from nnkit.config.load import apply_override, load_document
 from nnkit.config.node import Node
-from nnkit.config.spec import Component, Count, FilePath, Spec, Tagged, members
+from nnkit.config.spec import Component, Count, FilePath, Spec, members
+from nnkit.config.tagged_union import Tagged
 from nnkit.config.validation import validate
 from nnkit.config.yaml import parse_yaml
 from nnkit.config.yaml_dump import dump_yaml

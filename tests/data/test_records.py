@@ -13,15 +13,8 @@ import pyarrow as pa
 import pytest
 
 from nnkit.data.dataset import Column
-from nnkit.data.records import (
-    Notation,
-    columns_of,
-    encoded,
-    encoded_rows,
-    is_table,
-    table_of,
-    wrong_words,
-)
+from nnkit.data.frames import is_table, table_of
+from nnkit.data.records import Notation, columns_of, encoded, encoded_rows, wrong_words
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateColumn, DatePart
 from nnkit.data.tables.number_format import NumberFormat

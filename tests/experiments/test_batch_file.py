@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nnkit.errors import ConfigError, NnkitError
-from nnkit.experiments.batch_file import LoadedBatch, load_batch, short_keys, shown_axes
+from nnkit.experiments.axis_names import short_keys, shown_axes
+from nnkit.experiments.batch_file import LoadedBatch, load_batch
 from nnkit.experiments.checks import check_cells
 from nnkit.task.config_loading import load_config
 

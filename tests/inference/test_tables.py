@@ -11,7 +11,8 @@ import pytest
 
 import nnkit
 from nnkit.data.dataset import Column
-from nnkit.data.records import encoded, table_of
+from nnkit.data.frames import table_of
+from nnkit.data.records import encoded
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import ExpectedData
 from nnkit.data.tables.dates import DateColumn

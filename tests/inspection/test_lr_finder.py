@@ -16,7 +16,7 @@ from nnkit.inspection.lr_finder import RangeTest, draw, find_lr, limit, smooth
 from nnkit.optim.optimizer import Optimizer
 from nnkit.optim.optimizers import AnyOptimizer
 from nnkit.task.config import Config
-from nnkit.training.loop import Step
+from nnkit.training.events import Step
 from tests.nn.examples import examples, name
 from tests.training.configs import TABLES, diabetes, iris, optimized, trainer_for
 

@@ -20,7 +20,7 @@ from nnkit.nn.losses.regression_losses import SquaredError
 from nnkit.nn.passes import Pass
 from nnkit.task.class_weights import class_weights, counted, weights_of
 from nnkit.task.config_loading import load_config
-from nnkit.training.loop import Evaluation
+from nnkit.training.events import Evaluation
 from tests.nn.examples import examples, name
 from tests.training.configs import TABLES, diabetes, iris, trainer_for
 

@@ -14,7 +14,8 @@ from nnkit.nn.batch_axis import batch_first
 from nnkit.nn.numerics import numerics
 from nnkit.nn.passes import Pass
 from nnkit.runs.checkpoint import read_checkpoint
-from nnkit.training.loop import Evaluation, Loop, Step
+from nnkit.training.events import Evaluation, Step
+from nnkit.training.loop import Loop
 from nnkit.training.trainer import Trainer
 from tests.training.configs import iris, trainer_for
 

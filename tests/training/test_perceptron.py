@@ -15,7 +15,7 @@ from nnkit.nn.params import Array
 from nnkit.random import generator
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.training.loop import Step
+from nnkit.training.events import Step
 from tests.training.configs import trainer_for
 
 CONFIGS = Path(__file__).parents[2] / "configs"

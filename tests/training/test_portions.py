@@ -14,7 +14,7 @@ import pytest
 from nnkit.data.lazy import LazyArray
 from nnkit.nn.numerics import numerics
 from nnkit.task.config_loading import config_from
-from nnkit.training.loop import Evaluation, Step
+from nnkit.training.events import Evaluation, Step
 from nnkit.training.trainer import Trainer
 from tests.training.configs import laid_over, trainer_for
 

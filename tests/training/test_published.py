@@ -20,7 +20,7 @@ from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
-from nnkit.training.loop import Evaluation
+from nnkit.training.events import Evaluation
 from tests.training.configs import TABLES, trainer_for
 
 GLOROT = {"kind": "xavier", "distribution": "uniform"}

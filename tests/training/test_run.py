@@ -20,8 +20,8 @@ from nnkit.optim.optimizers.lbfgs import LBFGS
 from nnkit.runs.directory import RunDirectory, list_runs
 from nnkit.task.config import Config
 from nnkit.training.continuation import nothing_to_resume
+from nnkit.training.events import Evaluation, Step
 from nnkit.training.listeners import Listener
-from nnkit.training.loop import Evaluation, Step
 from nnkit.training.summary import weights_sum
 from nnkit.training.trainer import Trainer
 from tests.training.configs import diabetes, iris, optimized

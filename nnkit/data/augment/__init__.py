@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.data.augment.augmentation import Augmentation
 from nnkit.data.augment.geometric import Elastic, Flip, Rotate, Scale, Shear, Shift
 from nnkit.data.augment.pipeline import augment, check

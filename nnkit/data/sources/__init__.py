@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.data.sources.arrays import Idx, Npy, Npz
 from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.generators.adding import Adding

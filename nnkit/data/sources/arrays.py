@@ -13,11 +13,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import PATH_SETTINGS, FilePath
+from nnkit.data.class_numbers import renumbered, targets_of
 from nnkit.data.dataset import Array, Dataset, Samples, check_pair, sample_weights
 from nnkit.data.idx import read_idx
 from nnkit.data.missing_targets import MISSING_TARGET, MissingTargetsInMemory, OnMissing
 from nnkit.data.npy import UNREADABLE, npy_header
-from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered, targets_of
+from nnkit.data.sources.source import ExpectedData, Source, existing
 from nnkit.errors import DataError
 
 TEST_SET = {"test_inputs", "test_targets", "test_weights"}  # settings

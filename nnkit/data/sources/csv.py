@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from nnkit.data.class_numbers import renumbered
 from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.sources.csv_settings import CsvSettings
-from nnkit.data.sources.source import ExpectedData, TableRows, renumbered
+from nnkit.data.sources.source import ExpectedData, TableRows
 from nnkit.data.tables.column_report import ColumnReport, report_column
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.tables.held_out_columns import compare_columns

@@ -15,8 +15,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, FilePath, Listed
+from nnkit.data.class_numbers import check_known_classes
 from nnkit.data.dataset import Array, Dataset, Samples
-from nnkit.data.sources.source import ExpectedData, Source, check_known_classes, existing
+from nnkit.data.sources.source import ExpectedData, Source, existing
 from nnkit.errors import DataError
 
 if TYPE_CHECKING:

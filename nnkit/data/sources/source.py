@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from nnkit.config.spec import PATH_SETTINGS, Component
-from nnkit.data.dataset import Array, Column, Dataset, Samples, class_targets
+from nnkit.data.class_numbers import renumbered
+from nnkit.data.dataset import Array, Column, Dataset, Samples
 from nnkit.data.missing_targets import OnMissing
 from nnkit.data.records import Notation
 from nnkit.data.tables.column_report import ColumnReport
@@ -21,7 +20,6 @@ from nnkit.data.text.text_coding import TextCoding
 from nnkit.errors import DataError, SettingError, UsageError
 
 HELD_OUT = ("validation", "test")  # sets that may be in files of their own
-MOST_NAMED = 12  # classes in an error message
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,73 +317,6 @@ class Source(Component):
 
 def _is_same(place: str | Path, other: Path) -> bool:
     return Path(place).resolve() == other.resolve()
-
-
-def targets_of(labels: Array, place: str) -> tuple[Array, tuple[str, ...] | None]:
-    """Converts an array of labels to targets and, if they are classes, class names.
-
-    One integer per sample is a class, from 0 to the largest; anything else is a real target.
-
-    Raises:
-        DataError: an integer is negative or too large to be a class.
-    """
-    if labels.dtype.kind in "bui" and labels.size == len(labels):
-        count = int(labels.max()) + 1
-        if count > max(1000, len(labels)):
-            raise DataError(
-                f"{place}: the label {count - 1} is too large for a class number; "
-                "store targets that are not classes as floating-point numbers"
-            )
-        numbers = class_targets(labels, count, place)
-        return numbers, tuple(map(str, range(max(count, 2))))
-    return np.asarray(labels, dtype=np.float64).reshape(len(labels), -1), None
-
-
-def renumbered(
-    targets: Array, names: Sequence[str] | None, classes: Sequence[str] | None, place: str
-) -> Array:
-    """Targets of a file as the targets of a model, whose classes may have other numbers.
-
-    Args:
-        targets: class numbers (n,), or real targets (n, outputs).
-        names: the class names of the file; None for real targets.
-        classes: the class names of the model; None if it predicts numbers.
-        place: the file, for messages.
-
-    Raises:
-        DataError: the file has real targets, but the model predicts classes, or has a class that
-            the model does not know.
-    """
-    if classes is None:
-        # Whole numbers are taken for classes, whose names are then these numbers.
-        return targets if names is None else targets[:, None].astype(np.float64)
-    if names is None:
-        raise DataError(f"{place}: contains real numbers, but this model predicts classes")
-    number = {name: i for i, name in enumerate(classes)}
-    present = [names[i] for i in np.unique(targets)]
-    check_known_classes([name for name in present if name not in number], classes, place)
-    return np.array([number.get(name, -1) for name in names], dtype=np.int64)[targets]
-
-
-def check_known_classes(unknown: Sequence[str], classes: Sequence[str], place: str) -> None:
-    """Raises a DataError that names the unknown classes, if there are any.
-
-    Args:
-        unknown: classes that occur in the data, but not in the model.
-        classes: the class names of the model.
-        place: the file, for messages.
-    """
-    if unknown:
-        what = "the class" if len(unknown) == 1 else "the classes"
-        raise DataError(
-            f"{place}: this model does not know {what} {_some(unknown)}; "
-            f"it was trained on {_some(classes)}"
-        )
-
-
-def _some(classes: Sequence[str]) -> str:
-    more = f", … ({len(classes):,} in all)" if len(classes) > MOST_NAMED else ""
-    return ", ".join(classes[:MOST_NAMED]) + more
 
 
 def existing(path: str, what: str) -> Path:

@@ -12,9 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from nnkit.config.spec import Count, FilePath
+from nnkit.data.class_numbers import renumbered
 from nnkit.data.dataset import Column, Dataset, Samples
 from nnkit.data.sources.csv_settings import Character
-from nnkit.data.sources.source import ExpectedData, Source, existing, renumbered
+from nnkit.data.sources.source import ExpectedData, Source, existing
 from nnkit.data.text.csv_pairs import check_csv_column, read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nnkit.data.tables.dates import DateOrder, DatePart, date_numbers
 from nnkit.data.tables.number_format import NumberFormat, parse_number
-from nnkit.data.tables.parsed_table import ParsedTable, some
+from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.errors import DataError
+from nnkit.text import some_names
 
 Array = NDArray[Any]
 Errors = dict[int, str]  # a message with file and line for each unusable row, by its index
@@ -123,7 +124,7 @@ def word_indices(
     assert column.codes is not None
     known = {word: float(i) for i, word in enumerate(categories)}
     others = [code for code, word in enumerate(column.words) if word not in known]
-    what = f"is not among the known values {some(categories)}"
+    what = f"is not among the known values {some_names(categories)}"
     if unknown == "error":
         _add_errors(table, index, dict.fromkeys(others, what), errors)
     elif others:

@@ -13,8 +13,9 @@ from nnkit.data.tables.kinds import (
     Kind,
 )
 from nnkit.data.tables.number_format import NumberFormat, parse_number
-from nnkit.data.tables.parsed_table import ParsedTable, some
+from nnkit.data.tables.parsed_table import ParsedTable
 from nnkit.data.tables.quoting import in_yaml
+from nnkit.text import some_names
 
 FEWEST_PIXELS = 16  # of the smallest images
 MOST_CONSTANT = 3  # columns that never change which are named
@@ -210,7 +211,7 @@ def header_notice(table: ParsedTable, profiles: Mapping[int, ColumnProfile]) -> 
     """Yields a notice if the header looks like a sample."""
     if table.has_header and header_looks_like_data(table, profiles):
         yield (
-            f"the header, {some(table.header, 5)}, looks like a sample; if it is one, set "
+            f"the header, {some_names(table.header, 5)}, looks like a sample; if it is one, set "
             "data.source.header: false"
         )
 
@@ -230,7 +231,7 @@ def header_looks_like_data(table: ParsedTable, profiles: Mapping[int, ColumnProf
 
 
 def _columns(names: Sequence[str]) -> str:
-    quoted = some([f"'{name}'" if name else "without a name" for name in names], 5)
+    quoted = some_names([f"'{name}'" if name else "without a name" for name in names], 5)
     return f"column{'s' * (len(names) > 1)} {quoted}"
 
 

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.number_summary import NumberSummary
 from nnkit.errors import DataError
+from nnkit.text import some_names
 
 Array = NDArray[Any]
 
@@ -192,10 +193,4 @@ def column_index(path: Path, names: Sequence[str], column: str | int, question: 
     if not is_numbered and all(parse_number(name) is not None for name in names):
         hint = f"; the first line must name the columns{hint}"
     wanted = "column without a name" if column == "" else f"column '{column}'"
-    raise DataError(f"{path}: no {wanted}; available: {some(names)}{hint}")
-
-
-def some(names: Sequence[str], most: int = 12) -> str:
-    """Joins names; of very many, the first."""
-    more = f", … ({len(names):,} in all)" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    raise DataError(f"{path}: no {wanted}; available: {some_names(names)}{hint}")

@@ -14,7 +14,8 @@ from unicodedata import category
 
 from pydantic import Field
 
-from nnkit.config.spec import Component, Count, Tagged
+from nnkit.config.spec import Component, Count
+from nnkit.config.tagged_union import Tagged
 from nnkit.data.text.byte_pairs import Pair, learn_merges, segment
 
 Split = Callable[[str], Sequence[str]]

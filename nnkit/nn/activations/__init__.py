@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.nn.activations.exponential_linear import AnyExponentialLinear
 from nnkit.nn.activations.linear import Identity
 from nnkit.nn.activations.maxout import Maxout

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr, WithJsonSchema
 
-from nnkit.config.spec import HELD, Listed
+from nnkit.config.spec import Listed
+from nnkit.config.tagged_union import HELD
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form, ShapeError
 from nnkit.nn.initializers import AnyInitializer

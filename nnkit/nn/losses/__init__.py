@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.nn.losses.binary_cross_entropy import BinaryCrossEntropy
 from nnkit.nn.losses.cross_entropy import AnyCrossEntropy
 from nnkit.nn.losses.focal import AnyFocal

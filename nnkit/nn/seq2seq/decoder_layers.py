@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.nn.layers.activation_layer import ActivationLayer
 from nnkit.nn.layers.dense import Dense
 from nnkit.nn.layers.dropout import Dropout

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nnkit.config.spec import Component, Tagged
+from nnkit.config.spec import Component
+from nnkit.config.tagged_union import Tagged
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from nnkit.random import generator

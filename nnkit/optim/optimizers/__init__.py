@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from nnkit.config.spec import Tagged
+from nnkit.config.tagged_union import Tagged
 from nnkit.optim.optimizers.adagrad import AnyAdagrad
 from nnkit.optim.optimizers.adam import AnyAdam
 from nnkit.optim.optimizers.lbfgs import LBFGS

@@ -28,7 +28,7 @@ from nnkit.task.config import Config
 from nnkit.task.config_loading import config_from
 from nnkit.task.data_check import check_data
 from nnkit.task.task_loading import load_task
-from nnkit.training.loop import Evaluation
+from nnkit.training.events import Evaluation
 from nnkit.training.trainer import Trainer
 from tests.data.files import write_shard, write_shards
 from tests.training.configs import batches_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnkit.data.tables import table_reader
+from nnkit.data.tables import row_parsing, table_reader
 from nnkit.data.tables.cells import PADDING
 from nnkit.data.tables.detection import detect_dialect
 from nnkit.data.tables.dialect import Dialect
@@ -96,12 +96,12 @@ def check_as_parsed(path: Path, dialect: Dialect, patch: pytest.MonkeyPatch) -> 
     """Checks that a table is read at once, and in small parts, as a parser reads it."""
     for words in (False, True):
         with patch.context() as patched:
-            patched.setattr(table_reader, "split_cells", lambda *_: None)
+            patched.setattr(row_parsing, "split_cells", lambda *_: None)
             expected = contents(path, dialect, words)
         assert contents(path, dialect, words) == expected
         with patch.context() as patched:
-            patched.setattr(table_reader, "CHUNK", 200)
-            patched.setattr(table_reader, "CHUNK_OF_COLUMN", 1)
+            patched.setattr(row_parsing, "CHUNK", 200)
+            patched.setattr(row_parsing, "CHUNK_OF_COLUMN", 1)
             assert contents(path, dialect, words) == expected
 
 

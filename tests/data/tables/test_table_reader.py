@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnkit.data.tables import column_builder, table_reader
+from nnkit.data.tables import column_builder, row_parsing
 from nnkit.data.tables.dialect import Dialect
 from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.parsed_table import ParsedTable
@@ -113,9 +113,9 @@ def test_chunks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     rows[400][2] = '"two\nlines"'
     text = "i,f,w,q,e\n" + "".join(",".join(row) + "\n" for row in rows)
     whole = read(tmp_path, text)
-    monkeypatch.setattr(table_reader, "CHUNK", 200)
-    monkeypatch.setattr(table_reader, "CHUNK_OF_COLUMN", 1)
-    monkeypatch.setattr(table_reader, "AT_ONCE", 3)
+    monkeypatch.setattr(row_parsing, "CHUNK", 200)
+    monkeypatch.setattr(row_parsing, "CHUNK_OF_COLUMN", 1)
+    monkeypatch.setattr(row_parsing, "AT_ONCE", 3)
     chunked = read(tmp_path, text.removesuffix("\n"))
     for i in range(5):
         assert [str(cell) for cell in cells_of(chunked, i)] == [
