@@ -7,7 +7,14 @@ from typing import Any
 
 from nnkit.cli.output import result_width, say, show_figure, show_seconds, table
 from nnkit.experiments.groups import Group
-from nnkit.experiments.reports import best_group, leading_metric, rows_of
+from nnkit.experiments.reports import (
+    best_group,
+    comparable_groups,
+    leading_metric,
+    on_other_samples,
+    rows_of,
+)
+from nnkit.runs.comparability import SAME_SAMPLES
 
 
 def batch_table(
@@ -56,12 +63,21 @@ def _mean(metric: str, mean: float | None, deviation: float | None) -> str:
 
 
 def say_best(groups: Sequence[Group], metrics: Sequence[str]) -> None:
-    """Says which of several groups has the best mean of the leading metric."""
+    """Says which of several groups has the best mean of the leading metric.
+
+    Groups that cannot be compared, because of other data or another loss, have a best one each.
+    """
     metric = leading_metric(metrics)
     if metric is None or len(groups) < 2:
         return
-    best = best_group(groups, metric)
-    if best is not None:
-        mean = best.mean(metric)
-        assert mean is not None
-        say(f"best {metric}: {best.name}, {_mean(metric, *mean)}")
+    compared = comparable_groups(groups, metric)
+    if len(compared) > 1:
+        say(f"cells with other data or another loss cannot be compared by {metric}:")
+    for same in compared:
+        if (best := best_group(same, metric)) is not None:
+            say(
+                f"best {metric}: {best.name}, {_mean(metric, *(best.mean(metric) or (None, None)))}"
+            )
+        if others := on_other_samples(same, metric):
+            names = "; ".join(group.name for group in others)
+            say(f"evaluated on other samples than {same[0].name}: {names}; {SAME_SAMPLES}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from nnkit.cli.output import print_json, result_width, say, show_figure, wrapped
 if TYPE_CHECKING:
     from nnkit.errors import CheckpointError
     from nnkit.runs.directory import RunDirectory
-    from nnkit.runs.results import Ranking
+    from nnkit.runs.results import Ranking, Result
 
 
 def best(
@@ -31,8 +31,10 @@ def best(
     """Show the run with the best value of a metric.
 
     Values are those at the end of a run, with the weights that it saved as its best, at the step
-    shown. Whether higher or lower is better depends on the metric. Runs that are not finished or
-    were not evaluated with this metric are skipped and named.
+    shown. Whether higher or lower is better depends on the metric. Only runs are compared that have
+    the same data as the run trained last and, by a loss, the same loss; the others are named with
+    the best of them. Runs that are not finished or were not evaluated with this metric are skipped
+    and named.
     """
     from nnkit.metrics import check_figure, higher_is_better
     from nnkit.runs.directory import list_runs
@@ -54,33 +56,71 @@ def best(
         ("step", f"{first.step:,}"),
     ):
         print(f"{what:{width}}  {shown}")
-    _tell(ranking, "highest" if higher else "lowest")
+    _tell(ranking, metric, "highest" if higher else "lowest")
 
 
 def _record(ranking: Ranking) -> dict[str, Any]:
-    """The best run, those compared and those skipped, as plain data."""
-    compared = [
-        {"run": str(result.run.path), "value": result.value, "step": result.step}
-        for result in ranking.results
+    """The best run, those compared, those that cannot be, and those skipped, as plain data."""
+    first = ranking.results[0]
+    others = [
+        {
+            "differences": first.measurement.differences(group[0].measurement),
+            "runs": [_plain(result) for result in group],
+        }
+        for group in ranking.groups[1:]
     ]
-    skipped = [{"run": str(run.path), "reason": reason} for run, reason in ranking.skipped]
-    return {**compared[0], "compared": compared, "skipped": skipped}
+    return {
+        **_plain(first),
+        "compared": [_plain(result) for result in ranking.results],
+        "other_samples": [str(run.path) for run in _on_other_samples(ranking)],
+        "not_comparable": others,
+        "skipped": [{"run": str(run.path), "reason": reason} for run, reason in ranking.skipped],
+    }
 
 
-def _tell(ranking: Ranking, extreme: str) -> None:
-    """Says how many runs were compared, which are equally good, and which were skipped."""
+def _plain(result: Result) -> dict[str, Any]:
+    return {"run": str(result.run.path), "value": result.value, "step": result.step}
+
+
+def _on_other_samples(ranking: Ranking) -> list[RunDirectory]:
+    """The compared runs that are known to be evaluated on other samples than the best."""
+    from nnkit.runs.comparability import other_samples
+
+    others = other_samples(result.measurement for result in ranking.results)
+    return [result.run for result, other in zip(ranking.results, others, strict=True) if other]
+
+
+def _tell(ranking: Ranking, metric: str, extreme: str) -> None:
+    """Says how many runs were compared, which are equally good, and what was left out, and why."""
     first, *others = ranking.results
     equal = [other.run for other in others if other.value == first.value]
     compared = f"{len(others) + 1:,} run{'s' * bool(others)} compared"
     lines = [f"{compared}; {extreme} is best"]
     if equal:
         lines.append(f"equally good, but trained later: {_names(equal)}")
+    lines += _incomparable(ranking, metric)
     by_reason = defaultdict(list)
     for run, reason in ranking.skipped:
         by_reason[reason].append(run)
     lines += [f"skipped ({reason}): {_names(runs)}" for reason, runs in by_reason.items()]
     for line in lines:
         say("\n".join(wrapped(line, result_width())))
+
+
+def _incomparable(ranking: Ranking, metric: str) -> Iterator[str]:
+    """Yields what restricts the comparison: other samples, other data, other losses."""
+    from nnkit.runs.comparability import SAME_SAMPLES
+    from nnkit.runs.differences import brief
+
+    first = ranking.results[0]
+    if moved := _on_other_samples(ranking):
+        yield f"evaluated on other samples than the best: {_names(moved)}; {SAME_SAMPLES}"
+    for best, *rest in ranking.groups[1:]:
+        found = first.measurement.differences(best.measurement)
+        which = " ".join(f"{path}={brief(value)}" for path, value in found.items())
+        count = f"{1 + len(rest):,} run{'s' * bool(rest)}"
+        value = f"{show_figure(metric, best.value)} by {best.run.path.name}"
+        yield f"not comparable: {count} with {which}; the best has {value}"
 
 
 def _names(runs: Sequence[RunDirectory]) -> str:

@@ -49,7 +49,7 @@ def prune(
 
     These are interrupted, diverged or have not begun. --keep-best or --older-than select other
     runs instead, and together only those that both select. With --keep-best, runs without the
-    metric are kept.
+    metric are kept, and runs of one name with other data are ranked apart.
 
     Lists the runs with their sizes and asks before removing them; without a terminal, --yes is
     needed. A run in which a process is training is never removed, nor a folder that nnkit did not

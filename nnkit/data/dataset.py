@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from os.path import commonpath
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,23 @@ class Samples:
             self.file,
         )
 
+    def fingerprint_of_targets(self) -> str:
+        """A SHA-256 of the targets, weights and origins of the samples, but not of their inputs.
+
+        It tells whether two sets hold the same samples of a source, also if other inputs were read,
+        such as other columns of a table. Of files, only the paths below their common folder count.
+        """
+        origins = self.origins
+        if origins is not None and origins.dtype.kind == "U":
+            paths = origins[:].tolist()
+            common = len(commonpath(paths)) if paths else 0
+            origins = np.array([path[common:] for path in paths])
+        digest = sha256()
+        for array in (self.targets, self.weights, origins):
+            for block in _content(array):
+                digest.update(block)
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -112,14 +130,21 @@ class Dataset:
         digest = sha256(repr((self.classes, self.columns, self.label)).encode())
         for part in filter(None, (self.samples, self.test, self.validation)):
             for array in (part.inputs, part.targets, part.weights):
-                if array is None:
-                    continue
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                for chunk in chunks(array):
-                    if is_text(chunk):
-                        chunk = np.frombuffer("\0".join(chunk.tolist()).encode(), np.uint8)
-                    digest.update(np.ascontiguousarray(chunk).data)
+                for block in _content(array):
+                    digest.update(block)
         return digest.hexdigest()
+
+
+def _content(array: Array | LazyArray | None) -> Iterator[bytes | memoryview]:
+    """Yields the type and shape of an array, and its values; nothing if there is no array."""
+    if array is None:
+        return
+    yield f"{array.dtype.str}{array.shape}".encode()
+    for chunk in chunks(array):
+        values = chunk
+        if is_text(chunk):
+            values = np.frombuffer("\0".join(chunk.tolist()).encode(), np.uint8)
+        yield np.ascontiguousarray(values).data
 
 
 def names_of_targets(label: str, count: int) -> tuple[str, ...]:

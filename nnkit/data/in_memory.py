@@ -124,7 +124,7 @@ def _present_targets(
         raise DataError("X has no samples")
     rows = cells.reshape(samples, -1)
     if cells.dtype.kind in "OU":
-        absent = np.array([any(map(notation.is_missing, row)) for row in rows.tolist()])
+        absent = np.array([any(map(notation.is_missing_text, row)) for row in rows.tolist()])
     else:
         gaps = np.isnan(rows) if cells.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
         absent = np.asarray(gaps.any(axis=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from math import isnan
 from typing import Any
@@ -15,11 +15,13 @@ from nnkit.data.dataset import Array, Column
 from nnkit.data.frames import Table
 from nnkit.data.tables.conversion import UNKNOWN, UnknownWords, encoded_as_none
 from nnkit.data.tables.dates import DateColumn, date_numbers, part_of
+from nnkit.data.tables.number_format import NumberFormat
 from nnkit.data.tables.quoting import in_yaml
 from nnkit.errors import DataError
 from nnkit.text import some_names
 
 MISSING_TYPES = {"NAType", "NaTType"}  # of pandas
+NOTHING_FURTHER = NumberFormat(missing=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,25 @@ class Notation:
 
     Attributes:
         dates: the columns of dates, with the numbers they become.
-        missing: texts that mean a missing value, besides None, NaN and the like.
+        form: texts and numbers that mean a missing value, besides None, NaN and the like.
     """
 
     dates: Mapping[str, DateColumn] = field(default_factory=dict)
-    missing: frozenset[str] = frozenset()
+    form: NumberFormat = NOTHING_FURTHER
+
+    def of_column(self, name: str) -> Notation:
+        """The notation of a column."""
+        return replace(self, form=self.form.of_column(name))
+
+    def is_missing_text(self, cell: Any) -> bool:
+        """Whether a cell is None, NaN, a missing value of pandas, or a text that means one."""
+        return is_missing(cell) or (isinstance(cell, str) and cell in self.form.missing_words)
 
     def is_missing(self, cell: Any) -> bool:
-        """Whether a cell is None, NaN, a missing value of pandas, or such a text."""
-        return is_missing(cell) or (isinstance(cell, str) and cell in self.missing)
+        """Whether a cell holds no value: also a number that means a missing one, such as -999."""
+        if isinstance(cell, int | float | np.number) and cell in self.form.missing_numbers:
+            return True
+        return self.is_missing_text(cell)
 
 
 USUAL = Notation()  # no columns of dates, no further missing values
@@ -86,7 +98,8 @@ def _date_parts(name: str, cells: Array, dates: DateColumn, notation: Notation) 
     """
     found: Any = cells
     if cells.dtype.kind != "M":
-        found = [None if notation.is_missing(cell) else cell for cell in cells.tolist()]
+        is_missing_text = notation.of_column(name).is_missing_text
+        found = [None if is_missing_text(cell) else cell for cell in cells.tolist()]
     numbers, wrong = date_numbers(found, dates.order, dates.parts)
     if wrong:
         order = dates.order.replace("_", " ")
@@ -196,7 +209,8 @@ def columns_of(table: Table, notation: Notation = USUAL) -> tuple[Column, ...]:
 def _column_of(name: str, cells: Array, notation: Notation) -> Column:
     if cells.dtype.kind in "buif":
         return Column(name)
-    present = [cell for cell in cells.tolist() if not notation.is_missing(cell)]
+    is_absent = notation.of_column(name).is_missing
+    present = [cell for cell in cells.tolist() if not is_absent(cell)]
     if any(isinstance(cell, str) for cell in present):
         return Column(name, tuple(sorted({str(cell) for cell in present})))
     if cells.dtype.kind == "M" or any(isinstance(cell, date) for cell in present):
@@ -218,13 +232,18 @@ def _encoded(
     """The values (n,) of a column; `numbered` if a word may be given by its number."""
     if cells.dtype.kind == "M" and len(cells):  # as Python objects they could be mere integers
         raise DataError(f"row 1: {_no_number(column, cells[0])}")
+    own = notation.of_column(column.name)
     if cells.dtype.kind in "buif" and not column.categories:
-        return cells.astype(np.float64)
+        values = cells.astype(np.float64)
+        values[np.isin(values, list(own.form.missing_numbers))] = np.nan
+        return values
+    # The number of a word, such as 9, is no code for a missing value.
+    is_absent = own.is_missing_text if numbered and column.categories else own.is_missing
     numbers = {word: float(i) for i, word in enumerate(column.categories)}
     values = np.full(len(cells), np.nan)
     others: list[str] = []
     for i, cell in enumerate(cells.tolist()):
-        if notation.is_missing(cell):
+        if is_absent(cell):
             continue
         value = _word(cell, numbers, numbered) if column.categories else _number(cell)
         if value is None:

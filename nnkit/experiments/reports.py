@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -13,6 +13,8 @@ from nnkit.experiments.gates import GateVerdict
 from nnkit.experiments.groups import CellResult, Group
 from nnkit.experiments.job import FAILED
 from nnkit.metrics import higher_is_better
+from nnkit.runs.comparability import Evaluated, comparable, other_samples
+from nnkit.runs.differences import DATA, identity_of
 from nnkit.runs.directory import FINISHED
 from nnkit.version import __version__
 
@@ -39,6 +41,42 @@ def best_group(groups: Sequence[Group], metric: str) -> Group | None:
         return None
     best = max if higher_is_better(metric) else min
     return best(scored, key=lambda pair: pair[0])[1]
+
+
+def comparable_groups(groups: Sequence[Group], metric: str) -> list[list[Group]]:
+    """Divides groups into those whose values of a metric can be compared with each other."""
+    measured = [group for group in groups if group.mean(metric) is not None]
+    return comparable(measured, lambda group: _keys(group, metric))
+
+
+def _keys(group: Group, metric: str) -> frozenset[Hashable]:
+    found = (one.measures(metric).keys for one in _evaluated(group).values())
+    return frozenset[Hashable]().union(*found)
+
+
+def on_other_samples(groups: Sequence[Group], metric: str) -> list[Group]:
+    """The groups that were evaluated on other samples than the first, with the same seed."""
+    every = [_evaluated(group) for group in groups]
+    found = []
+    for group, own in zip(groups[1:], every[1:], strict=True):
+        pairs = [(every[0][seed], own[seed]) for seed in every[0].keys() & own.keys()]
+        if any(any(other_samples(one.measures(metric) for one in pair)) for pair in pairs):
+            found.append(group)
+    return found
+
+
+def _evaluated(group: Group) -> dict[int, Evaluated]:
+    """The finished runs of a group, by seed."""
+    return {
+        result.cell.seed: Evaluated(
+            identity_of(
+                result.cell.config.resolved(), result.ending.summary.get(DATA, ""), __version__
+            ),
+            result.ending.summary,
+        )
+        for result in group.results
+        if result.finished
+    }
 
 
 def leading_metric(metrics: Sequence[str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
@@ -16,6 +16,7 @@ from nnkit.experiments.search_settings import NoPruner
 from nnkit.experiments.spaces import Value, picking
 from nnkit.experiments.tune_file import LoadedTune
 from nnkit.metrics import METRICS
+from nnkit.runs.comparability import Evaluated
 from nnkit.task.config import Config
 from nnkit.task.task import Task
 from nnkit.task.task_loading import load_task
@@ -71,6 +72,9 @@ def check_tune(tune: LoadedTune) -> CheckedTune:
         except ConfigError as error:
             _add(problems, error, "" if not values else f" (with {tune.shown(values)})")
             continue
+        if (text := _incomparable(tune, configs[0][1], values, config)) is not None:
+            mark = str(tune.marks["metric"])
+            problems.setdefault((mark, ""), Problem(mark, ("search", "metric"), text))
         evaluations = max(evaluations, ceil(trainer.plan.pace.steps / trainer.plan.evaluate_every))
         if (text := _objection(tune, trainer)) is not None:
             mark = str(tune.marks["metric"])
@@ -156,6 +160,27 @@ def _objection(tune: LoadedTune, trainer: Trainer) -> str | None:
             f"of {', '.join(watched)}"
         )
     return None
+
+
+def _incomparable(
+    tune: LoadedTune, first: Config, values: Mapping[str, Value], config: Config
+) -> str | None:
+    """Why a config's value of the metric cannot be compared with the first one's; None if it can.
+
+    Args:
+        tune: the tune file.
+        first: the first config of the space.
+        values: the values that are changed in the other one.
+        config: the other one.
+    """
+    metric = tune.search.metric
+    one, other = (Evaluated(c.resolved(), {}).measures(metric).settings for c in (first, config))
+    if one == other:
+        return None
+    return (
+        f"{metric} is not the same quantity in all trials ({tune.shown(values)} changes it), so it "
+        "cannot rank them; use another metric, such as accuracy, or do not search this setting"
+    )
 
 
 def _study_name(tune: LoadedTune, first: Config) -> str:

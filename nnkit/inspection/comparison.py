@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 
 from nnkit.charts import MOST_CURVES, Chart, Curve, Style
 from nnkit.errors import UsageError
-from nnkit.runs.differences import differences, identity
+from nnkit.runs.comparability import SAME_SAMPLES, Evaluated, comparable, other_samples
+from nnkit.runs.differences import DATA, differences, identity
 from nnkit.runs.directory import RunDirectory
 from nnkit.runs.results import final_metrics
 
@@ -106,6 +108,7 @@ def compare_runs(runs: Sequence[RunDirectory], metric: str | None = None) -> Run
         if metric is not None and not one.points(metric):
             lacking = f"recorded no {metric}" if one.records else "was not evaluated yet"
             remarks.append(f"{one.letter} {lacking}, so it has no curve")
+    remarks += _incomparable(compared, identities)
     return RunComparison(compared, metric, tuple(remarks))
 
 
@@ -125,6 +128,43 @@ def draw_learning_curves(comparison: RunComparison, *, named: bool = False) -> C
             name = f"{one.letter}  {one.run.path.name}" if named else one.letter
             curves.append(Curve(name, x, y, STYLES[number % len(STYLES)]))
     return Chart(comparison.metric, "epoch", tuple(curves), comparison.metric)
+
+
+def _incomparable(
+    runs: Sequence[ComparedRun], identities: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yields which runs cannot be compared with the first, in all metrics or some, and why."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    evaluated = [Evaluated(known, one.summary) for known, one in zip(identities, runs, strict=True)]
+    same_data, same_loss = (_like_the_first(evaluated, name) for name in ("accuracy", "loss"))
+    for i, one in enumerate(runs):
+        if not (identities[0].get(DATA) and identities[i].get(DATA)):
+            continue  # the data is not known before the first checkpoint
+        if i not in same_data:
+            by_reason["other data than A, so their metrics cannot be compared"].append(one.letter)
+            continue
+        if moved := _sets_of_other_samples(evaluated[0], evaluated[i]):
+            by_reason[f"other {moved} samples than A; {SAME_SAMPLES}"].append(one.letter)
+        if i not in same_loss:
+            by_reason["another loss than A, so their losses cannot be compared"].append(one.letter)
+    for reason, letters in by_reason.items():
+        yield f"{', '.join(letters)}: {reason}"
+
+
+def _like_the_first(evaluated: Sequence[Evaluated], metric: str) -> list[int]:
+    """The runs of which a metric of the test set can be compared with that of the first."""
+    keys = [one.measures(f"test.{metric}").keys for one in evaluated]
+    groups = comparable(range(len(evaluated)), keys.__getitem__)
+    return next(group for group in groups if 0 in group)
+
+
+def _sets_of_other_samples(first: Evaluated, other: Evaluated) -> str:
+    """The sets that are known to hold other samples than those of the first run, in words."""
+    names = ("validation", "test")
+    pairs = {
+        name: (first.measures(f"{name}.loss"), other.measures(f"{name}.loss")) for name in names
+    }
+    return " and ".join(name for name, pair in pairs.items() if any(other_samples(pair)))
 
 
 def _check(runs: Sequence[RunDirectory]) -> None:

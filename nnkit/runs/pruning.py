@@ -81,9 +81,11 @@ def beyond_best(
 ) -> list[RunDirectory]:
     """The finished runs that are not among the best of their name; not those without the metric.
 
+    Runs of a name whose values cannot be compared, because they have other data, are ranked apart.
+
     Args:
         runs: the runs.
-        keep: how many runs of each name are the best.
+        keep: how many runs of each name, and of each data set, are the best.
         metric: the metric; by default the one that the runs of a name monitor.
         higher_is_better: whether higher values of a metric are better.
 
@@ -98,8 +100,8 @@ def beyond_best(
     for name, same in by_name.items():
         if len(same) > keep:
             chosen = metric or _monitored(name, same)
-            results = rank(same, chosen, higher=higher_is_better(chosen)).results
-            found.extend(result.run for result in results[keep:])
+            for results in rank(same, chosen, higher=higher_is_better(chosen)).groups:
+                found.extend(result.run for result in results[keep:])
     return found
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nnkit.runs.comparability import Evaluated, Measurement, comparable
+from nnkit.runs.differences import identity
 from nnkit.runs.directory import RunDirectory
 
 # Metrics of a run as a whole, beside those of its sets.
@@ -20,11 +22,13 @@ class Result:
         run: the run.
         value: the value.
         step: the step of these weights.
+        measurement: the data on which the metric was computed, and what it depends on.
     """
 
     run: RunDirectory
     value: float
     step: int
+    measurement: Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,18 @@ class Ranking:
     """Runs ranked by a metric.
 
     Attributes:
-        results: the results, the best first; of equal ones the run trained first.
+        groups: results that can be compared with each other, the best first; of equal ones the run
+            trained first. The group with the run trained last is the first.
         skipped: the runs without this metric, with the reason.
     """
 
-    results: tuple[Result, ...]
+    groups: tuple[tuple[Result, ...], ...]
     skipped: tuple[tuple[RunDirectory, str], ...]
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The results of the first group, to which the run trained last belongs."""
+        return self.groups[0] if self.groups else ()
 
 
 def final_metrics(summary: Mapping[str, Any]) -> dict[str, float]:
@@ -64,7 +74,7 @@ def metric_of(summary: Mapping[str, Any], run: RunDirectory, name: str) -> float
 
 
 def rank(runs: Iterable[RunDirectory], metric: str, *, higher: bool) -> Ranking:
-    """Ranks runs by a final metric.
+    """Ranks runs by a final metric, those whose values can be compared among themselves.
 
     Args:
         runs: the runs, in the order in which they were trained.
@@ -81,6 +91,11 @@ def rank(runs: Iterable[RunDirectory], metric: str, *, higher: bool) -> Ranking:
         elif value is None:
             skipped.append((run, f"no {metric}"))
         else:
-            results.append(Result(run, value, int(summary["best"]["step"])))
+            measurement = Evaluated(identity(run), summary).measures(metric)
+            results.append(Result(run, value, int(summary["best"]["step"]), measurement))
     sign = -1 if higher else 1
-    return Ranking(tuple(sorted(results, key=lambda r: sign * r.value)), tuple(skipped))
+    groups = [
+        tuple(sorted(same, key=lambda result: (sign * result.value, result.run.trained_at)))
+        for same in reversed(comparable(results, lambda result: result.measurement.keys))
+    ]
+    return Ranking(tuple(groups), tuple(skipped))

@@ -8,6 +8,7 @@ from hashlib import sha256
 from math import isfinite
 from typing import Any
 
+from nnkit.data.sources.source import HELD_OUT
 from nnkit.errors import DivergedError
 from nnkit.inference.evaluation import evaluate
 from nnkit.inference.saving import copy_params, save_threshold, versions
@@ -16,6 +17,8 @@ from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.metrics import higher_is_better
 from nnkit.nn.params import Array
 from nnkit.runs.checkpoint import read_checkpoint
+from nnkit.runs.comparability import HELD_OUT_SETS
+from nnkit.runs.differences import DATA
 from nnkit.runs.directory import RunDirectory
 from nnkit.task.gate import Gate
 from nnkit.training.expectations import missed_gates
@@ -54,6 +57,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         "best": {"step": trainer.best.step, monitor: trainer.best.value},
         "results": results,
         "samples": {name: len(trainer.sets[name]) for name in results},
+        **_fingerprints(trainer),
         **({} if threshold is None else {"threshold": threshold.record()}),
         "warnings": [] if warning is None else [warning],
         "peak": _peaks(records),
@@ -86,6 +90,13 @@ def _results(trainer: Trainer, threshold: ChosenThreshold | None) -> dict[str, d
             if not isfinite(value):
                 raise DivergedError(f"{name}.{figure} is {value} with the best weights")
     return results
+
+
+def _fingerprints(trainer: Trainer) -> dict[str, Any]:
+    """Fingerprints of the data and of the samples held out, for comparisons with other runs."""
+    sets = trainer.task.sets
+    held_out = {name: sets[name].fingerprint_of_targets() for name in HELD_OUT if name in sets}
+    return {DATA: trainer.task.fingerprint, HELD_OUT_SETS: held_out}
 
 
 def _chosen_threshold(trainer: Trainer) -> ChosenThreshold | None:

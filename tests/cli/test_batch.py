@@ -49,6 +49,15 @@ def test_a_table_with_means_and_deviations(program: Program, write: Any) -> None
     assert "best test.accuracy: lr=" in answer.err
 
 
+@pytest.mark.slow
+def test_cells_evaluated_on_other_samples_are_told(program: Program, write: Any) -> None:
+    path = write("variants: {small: {data.split.test: 0.2}, large: {data.split.test: 0.3}}\n")
+    answer = program("batch", path, "--quiet")
+    assert answer.err.count("best test.accuracy: ") == 1
+    told = "other samples than small lr=0.1: large lr=0.1; large lr=0.01; give all runs the same"
+    assert told in answer.err
+
+
 def test_finished_cells_are_not_trained_again(program: Program, write: Any) -> None:
     first = program("batch", write())
     assert first.err.count("completed, test.accuracy") == 4

@@ -57,6 +57,61 @@ def test_ties_are_told(program: Program, trained: Path) -> None:
     assert f"equally good, but trained later: {second}" in answer.err
 
 
+def test_runs_of_other_data_are_ranked_apart_and_told(program: Program) -> None:
+    other = train(program, "data.source.leave_out=[2]", "optimizer.lr=0.1")
+    first, second = train(program), train(program, "optimizer.lr=0.02")
+    found = program("runs", "best", "--metric", "test.loss", "--json").json
+    assert {Path(one["run"]).name for one in found["compared"]} == {first, second}
+    (apart,) = found["not_comparable"]
+    assert [Path(one["run"]).name for one in apart["runs"]] == [other]
+    assert apart["differences"].keys() == {"data.source.leave_out", "data_sha256"}
+    told = " ".join(program("runs", "best", "--metric", "test.loss").err.split())
+    assert "2 runs compared; lowest is best not comparable: 1 run with " in told
+    assert "data.source.leave_out=[2] " in told
+    assert told.endswith(f" by {other}")
+
+
+def test_runs_of_another_loss_are_compared_by_other_metrics_only(program: Program) -> None:
+    train(program, "loss=focal")
+    train(program)
+    by_loss = program("runs", "best", "--metric", "test.loss", "--json").json
+    assert [one["differences"] for one in by_loss["not_comparable"]] == [{"loss.kind": "focal"}]
+    by_accuracy = program("runs", "best", "--metric", "test.accuracy", "--json").json
+    assert (len(by_accuracy["compared"]), by_accuracy["not_comparable"]) == (2, [])
+
+
+def test_other_held_out_samples_are_told(program: Program) -> None:
+    names = {train(program), train(program, "seed=1")}
+    found = program("runs", "best", "--metric", "test.loss", "--json").json
+    (other,) = found["other_samples"]
+    assert {found["run"], other} == {f"runs/{name}" for name in names}
+    told = " ".join(program("runs", "best", "--metric", "test.loss").err.split())
+    assert (
+        f"other samples than the best: {Path(other).name}; give all runs the same data.split"
+        in told
+    )
+    same = [train(program, f"seed={seed}", "data.split.seed=0") for seed in (0, 1)]
+    for name in names:
+        Path(f"runs/{name}/summary.json").unlink()
+    found = program("runs", "best", "--metric", "test.loss", "--json").json
+    assert (len(found["compared"]), found["other_samples"]) == (len(same), [])
+
+
+def test_runs_without_the_record_are_compared_by_their_data(program: Program) -> None:
+    """Summaries of earlier versions have no fingerprints; the checkpoint has that of the data."""
+    names = [train(program, f"seed={seed}") for seed in (0, 1)]
+    train(program, "data.source.leave_out=[2]")
+    for name in names:
+        file = Path(f"runs/{name}/summary.json")
+        summary = json.loads(file.read_text())
+        del summary["data_sha256"], summary["held_out_sha256"]
+        file.write_text(json.dumps(summary))
+    found = program("runs", "best", "--metric", "test.loss", "--json").json
+    assert (len(found["compared"]), found["other_samples"]) == (1, [])
+    (apart,) = found["not_comparable"]
+    assert {Path(one["run"]).name for one in apart["runs"]} == {*names}
+
+
 def test_only_runs_of_a_name(program: Program) -> None:
     train(program, "optimizer.lr=0.1")
     other = train(program, "name=other", "optimizer.lr=0.0001")

@@ -51,3 +51,28 @@ def test_equal_data_has_one_fingerprint_and_other_data_another() -> None:
         replace(DATASET, label="kind"),
     ]
     assert len({fingerprint, *(other.fingerprint() for other in others)}) == 1 + len(others)
+
+
+def test_equal_targets_of_equal_samples_have_one_fingerprint_whatever_the_inputs() -> None:
+    drawn = SAMPLES.take(np.array([1, 3]))
+    fingerprint = drawn.fingerprint_of_targets()
+    others = np.zeros((2, 5))
+    assert replace(drawn, inputs=others).fingerprint_of_targets() == fingerprint
+    for other in (
+        SAMPLES.take(np.array([3, 1])),  # of the same targets
+        replace(drawn, targets=np.array([1, 0])),
+        replace(drawn, weights=np.array([1.0, 2.0])),
+    ):
+        assert other.fingerprint_of_targets() != fingerprint
+
+
+def test_files_count_by_their_place_in_the_folder() -> None:
+    here, there, elsewhere = (
+        replace(SAMPLES, origins=np.array(paths)).fingerprint_of_targets()
+        for paths in (
+            ["/a/0/1.png", "/a/1/2.png"],
+            ["/data/b/0/1.png", "/data/b/1/2.png"],
+            ["/a/0/1.png", "/a/1/3.png"],
+        )
+    )
+    assert here == there != elsewhere

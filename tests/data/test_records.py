@@ -17,6 +17,7 @@ from nnkit.data.frames import is_table, table_of
 from nnkit.data.records import Notation, columns_of, encoded, encoded_rows, wrong_words
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.dates import DateColumn, DatePart
+from nnkit.data.tables.number_format import NumberFormat
 from nnkit.errors import DataError
 
 COLUMNS = (Column("size"), Column("colour", ("blue", "red")))
@@ -123,12 +124,26 @@ def test_a_column_with_text_is_one_of_words() -> None:
 def test_only_listed_texts_are_missing() -> None:
     table = table_of({"c": ["None", "-", "a", None]})
     assert columns_of(table) == (Column("c", ("-", "None", "a")),)
-    notation = Notation(missing=frozenset({"-"}))
+    notation = Notation(form=NumberFormat(("-",)))
     (column,) = columns_of(table, notation)
     assert column.categories == ("None", "a")
     np.testing.assert_array_equal(
         encoded(table, (column,), notation), [[0], [np.nan], [1], [np.nan]]
     )
+
+
+@pytest.mark.parametrize("cells", [np.array([1.0, 9.0, 9.5]), np.array([1, 9, 9.5], dtype=object)])
+def test_a_number_is_missing_in_its_column_alone(cells: Any) -> None:
+    notation = Notation(form=NumberFormat((), missing_in=(("a", ("9",)),)))
+    found = encoded({"a": cells, "b": cells}, (Column("a"), Column("b")), notation)
+    np.testing.assert_array_equal(found, [[1, 1], [np.nan, 9], [9.5, 9.5]])
+
+
+def test_the_number_of_a_word_is_no_missing_value() -> None:
+    notation = Notation(form=NumberFormat((), missing_in=(("colour", ("1", "red")),)))
+    colour = (Column("colour", ("blue", "green", "red")),)
+    found = encoded_rows(np.array([[1], ["red"]], dtype=object), colour, notation)
+    np.testing.assert_array_equal(found, [[1], [np.nan]])
 
 
 # Dates

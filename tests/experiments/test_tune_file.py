@@ -82,6 +82,10 @@ def errors(folder: Path, text: str, base: str = BASE) -> str:
             "6:18: search.metric: the test set must not choose hyper-parameters, or it no longer",
         ),
         (
+            "loss: {choice: [cross_entropy, focal]}\nsearch: {metric: validation.loss}",
+            "6:18: search.metric: validation.loss is not the same quantity in all trials (loss=",
+        ),
+        (
             LR + "search: {metric: validation.acuracy}",
             "6:18: search.metric: unknown metric 'validation.acuracy'; available: validation.loss",
         ),

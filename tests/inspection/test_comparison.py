@@ -24,7 +24,10 @@ def test_curves_are_the_evaluations_in_metrics_jsonl(tmp_path: Path) -> None:
     runs = [trained(tmp_path, seed=seed) for seed in (0, 1)]
     found = compare_runs(runs)
     assert found.metric == (runs[0].read_summary() or {})["monitor"]
-    assert found.remarks == ()
+    (remark,) = found.remarks
+    assert remark.startswith(
+        "B: other validation and test samples than A; give all runs the same data.split"
+    )
     assert [one.letter for one in found.runs] == ["A", "B"]
     assert [one.settings for one in found.runs] == [{"seed": 0}, {"seed": 1}]
     assert found.metric is not None
@@ -72,6 +75,22 @@ def test_an_unfinished_run_has_a_curve_if_it_was_evaluated(tmp_path: Path) -> No
     nothing = compare_runs([interrupted, other])
     assert nothing.metric is None
     assert nothing.remarks[0] == "no run was evaluated yet, so there are no learning curves"
+
+
+def test_runs_of_other_data_or_another_loss_are_told(tmp_path: Path) -> None:
+    """Other columns of the same rows are no other data, as long as the rows held out are known."""
+    split = {"split": {"seed": 0}}
+    runs = [
+        trained(tmp_path, data=split),
+        trained(tmp_path, data={**split, "source": {"ignore": ["sepal_width"]}}, seed=1),
+        trained(tmp_path, data=split, loss="focal"),
+        trained(tmp_path, data={**split, "source": {"leave_out": [2]}}),
+    ]
+    found = compare_runs(runs).remarks
+    assert found == (
+        "C: another loss than A, so their losses cannot be compared",
+        "D: other data than A, so their metrics cannot be compared",
+    )
 
 
 def test_what_cannot_be_compared(tmp_path: Path) -> None:

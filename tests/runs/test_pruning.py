@@ -168,6 +168,13 @@ def test_all_but_the_best_of_each_name(tmp_path: Path) -> None:
     assert best_of(runs, 3) == []
 
 
+def test_all_but_the_best_of_each_kind_of_targets(tmp_path: Path) -> None:
+    runs = [finished(tmp_path, f"a-{i}", loss=loss) for i, loss in enumerate((3.0, 1.0, 2.0))]
+    for run in runs[1:]:
+        run.config.write_text("data: {targets: inputs}\n")
+    assert best_of(runs, 1) == ["a-2"]
+
+
 def test_a_run_without_the_metric_is_not_the_worst(tmp_path: Path) -> None:
     runs = [
         finished(tmp_path, "a-0", loss=1.0, accuracy=0.5),

@@ -208,6 +208,8 @@ class Csv(CsvSettings):
         ragged: dict[int, str] | None = None,
     ) -> ParsedTable:
         path = Path(self.path)
+        for name in self.missing_in:
+            setting_index(path, names, name, "missing_in", name)
         wordy = [setting_index(path, names, name, "words", i) for i, name in enumerate(self.words)]
         wordy += [setting_index(path, names, name, "dates", name) for name in self.dates]
         if self.task == "classification":

@@ -60,6 +60,10 @@ class CsvSettings(Source):
         "those of pandas, `?` and `-`.",
     )
     also_missing: Names = Field((), description="Further ones, in addition to `missing`.")
+    missing_in: dict[str, Names] = Field(
+        default_factory=dict,
+        description='Further ones in single columns: `{age: ["999"]}`.',
+    )
     decimal: Literal[".", ","] = Field(".", description="The decimal mark.")
     thousands: Literal[",", ".", " ", "'"] | None = Field(
         None, description="The mark between groups of three digits."
@@ -113,7 +117,7 @@ class CsvSettings(Source):
 
     @property
     def notation(self) -> Notation:
-        return Notation(self.dates, self.number_format.missing_words)
+        return Notation(self.dates, self.number_format)
 
     @property
     def number_format(self) -> NumberFormat:
@@ -125,6 +129,7 @@ class CsvSettings(Source):
             self.thousands,
             tuple(self.units),
             parentheses=self.parentheses == "negative",
+            missing_in=tuple(self.missing_in.items()),
         )
 
     @property

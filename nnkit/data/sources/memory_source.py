@@ -17,6 +17,7 @@ from nnkit.data.sources.csv import Csv
 from nnkit.data.sources.source import ExpectedData, Source, TableRows
 from nnkit.data.tables.conversion import UnknownWords
 from nnkit.data.tables.dates import DateColumn
+from nnkit.data.tables.number_format import NumberFormat
 from nnkit.errors import DataError
 
 
@@ -30,13 +31,18 @@ class Memory(Source):
         "`{sold_on: [elapsed_days, month]}`.",
     )
     missing: Annotated[tuple[str, ...], Listed] = Field(
-        (), description="Texts that mean a missing value, besides None and NaN."
+        (), description="Cell contents that mean a missing value, besides None and NaN."
+    )
+    missing_in: dict[str, Annotated[tuple[str, ...], Listed]] = Field(
+        default_factory=dict, description='Further ones in single columns: `{age: ["999"]}`.'
     )
     missing_target: OnMissing = Field("error", description=MISSING_TARGET)
 
     @property
     def notation(self) -> Notation:
-        return Notation(self.dates, frozenset(self.missing))
+        return Notation(
+            self.dates, NumberFormat(self.missing, missing_in=tuple(self.missing_in.items()))
+        )
 
     def read(self) -> Dataset:
         raise DataError(

@@ -29,10 +29,13 @@ class ColumnBuilder:
 
     The distinct cells are counted as long as there are few of them, or if they are wanted; numbers
     are converted until most cells of a part are not numbers.
+
+    Attributes:
+        form: how the column's numbers and missing values are written.
     """
 
     def __init__(self, form: NumberFormat, *, keep_words: bool) -> None:
-        self._form = form
+        self.form = form
         self._keep_words = keep_words
         self._has_words = True
         self._words = Vocabulary()
@@ -66,7 +69,7 @@ class ColumnBuilder:
             return
         texts = doubtful.at(doubtful.distinct()[0]).texts()
         distinct = len(texts) + numbers
-        numbers += sum(self._form.parse(text) is not None for text in texts)
+        numbers += sum(self.form.parse(text) is not None for text in texts)
         self._has_words = distinct <= FEW_WORDS or 2 * numbers < distinct
 
     def add_words(self, cells: ColumnCells) -> None:
@@ -76,7 +79,7 @@ class ColumnBuilder:
             return
         self._codes.append(self._words.encode(cells))
         words = self._words.codes
-        self._parsed += [self._form.parse(text) for text in islice(words, len(self._parsed), None)]
+        self._parsed += [self.form.parse(text) for text in islice(words, len(self._parsed), None)]
         if self._keep_words or len(words) <= FEW_WORDS:
             return
         # Missing cells, which are NaN, are neither numbers nor other words.
@@ -114,7 +117,7 @@ class ColumnBuilder:
         others = cells.at(doubtful)
         first, codes = others.distinct()
         texts = others.at(first).texts()
-        parsed = [self._form.parse(text) for text in texts]
+        parsed = [self.form.parse(text) for text in texts]
         counts = np.bincount(codes)
         known = np.array([np.nan if p is None or np.isinf(p) else p for p in parsed])
         values[doubtful] = known[codes]

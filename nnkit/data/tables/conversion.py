@@ -34,20 +34,18 @@ def numbers(table: ParsedTable, index: int, errors: Errors | None = None) -> Arr
     Raises:
         DataError: a cell is not a finite number; the message gives its line.
     """
-    column = table.columns[index]
+    column, form = table.columns[index], table.form_of(index)
     if not (column.odd or column.too_many):
         # Without values, every cell is missing.
         missing = column.values is None
         return np.full(table.rows, np.nan) if missing else np.asarray(column.values)
     if errors is None:
         row, text = _first_odd(table, index)
-        raise DataError(f"{_cell(table, index, row, text)} {_no_number(text, table.form)}")
+        raise DataError(f"{_cell(table, index, row, text)} {_no_number(text, form)}")
     assert column.codes is not None
-    parsed = np.array([*(_finite(table.form.parse(word)) for word in column.words), np.nan])
+    parsed = np.array([*(_finite(form.parse(word)) for word in column.words), np.nan])
     wrong = {
-        i: _no_number(word, table.form)
-        for i, word in enumerate(column.words)
-        if np.isnan(parsed[i])
+        i: _no_number(word, form) for i, word in enumerate(column.words) if np.isnan(parsed[i])
     }
     _add_errors(table, index, wrong, errors)
     return parsed[np.asarray(column.codes)]

@@ -168,7 +168,7 @@ def profile_column(table: ParsedTable, index: int) -> ColumnProfile:
     if column.numbers == present:
         constant = plain.low == plain.high and not _differ_exactly(column.words)
         return replace(plain, kind=Kind.CONSTANT if constant else Kind.NUMBERS, examples=())
-    return _with_words(plain, column, table.form)
+    return _with_words(plain, column, table.form_of(index))
 
 
 def _differ_exactly(words: Iterable[str]) -> bool:

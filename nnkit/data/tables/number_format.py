@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, isfinite, nan
 
@@ -28,6 +28,7 @@ class NumberFormat:
         thousands: the mark between groups of three digits, if any.
         units: texts before or after a number that are not part of it, such as `%`.
         parentheses: whether a number in parentheses is negative, as in accounts.
+        missing_in: further contents that mean a missing value in single columns, by their names.
     """
 
     missing: tuple[str, ...] = MISSING
@@ -35,6 +36,14 @@ class NumberFormat:
     thousands: str | None = None
     units: tuple[str, ...] = ()
     parentheses: bool = False
+    missing_in: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def of_column(self, name: str) -> NumberFormat:
+        """The format of a column: its own missing values are added to those of all columns."""
+        own = dict(self.missing_in).get(name)
+        if own is None:
+            return self
+        return replace(self, missing=(*self.missing, *own), missing_in=())
 
     @cached_property
     def missing_words(self) -> frozenset[str]:

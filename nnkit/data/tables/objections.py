@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nnkit.data.tables.kinds import (
     FEW_CATEGORIES,
@@ -11,11 +11,10 @@ from nnkit.data.tables.kinds import (
     MEASURE,
     ColumnProfile,
     Kind,
-    may_contain,
 )
 from nnkit.data.tables.number_format import NumberFormat, parse_number
 from nnkit.data.tables.parsed_table import ParsedTable
-from nnkit.data.tables.quoting import column_called, in_yaml
+from nnkit.data.tables.quoting import in_yaml
 from nnkit.text import some_names
 
 FEWEST_PIXELS = 16  # of the smallest images
@@ -129,7 +128,7 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
             f"{_columns(counting)} number{'s' * (len(counting) == 1)} the rows, which a network "
             f"can learn by heart; {_ignore(counting)}"
         )
-    yield from filter(None, (marker_notice(profile, profiles) for profile in profiles))
+    yield from filter(None, (marker_notice(profile) for profile in profiles))
     codes = [p.name for p in profiles if p.may_be_code and p.name not in counting]
     if codes:
         listed = ", ".join(in_yaml(name) for name in codes[:5]) + (", …" if len(codes) > 5 else "")
@@ -184,21 +183,12 @@ def case_notices(table: ParsedTable, profile: ColumnProfile) -> Iterator[str]:
         )
 
 
-def marker_notice(profile: ColumnProfile, profiles: Iterable[ColumnProfile]) -> str | None:
-    """A message about a number that may mean a missing value; None if there is none.
-
-    Args:
-        profile: a column.
-        profiles: all columns, in which a setting has effect.
-    """
+def marker_notice(profile: ColumnProfile) -> str | None:
+    """A message about a number that may mean a missing value; None if there is none."""
     if profile.marker is None:
         return None
     text = f"{profile.marker:.15g}"
-    remedy = f'set data.source.also_missing: ["{text}"]'
-    if (other := may_contain(profiles, profile.marker)) is not None:
-        words = f", or set data.source.words: [{in_yaml(profile.name)}] to encode each number"
-        few = profile.distinct <= FEW_NUMBERS
-        remedy = f"empty these cells{words * few}; {column_called(other)} may contain {text}, too"
+    remedy = f'set data.source.missing_in: {{{in_yaml(profile.name)}: ["{text}"]}}'
     return (
         f"column '{profile.name}': {profile.marked:,} of {profile.present:,} cells are {text}, far "
         f"from all others; if the value is missing there, {remedy}"

@@ -128,6 +128,10 @@ class ParsedTable:
         """
         return column_index(self.path, self.names, column)
 
+    def form_of(self, index: int) -> NumberFormat:
+        """The format of numbers and missing values in a column."""
+        return self.form.of_column(self.names[index])
+
     def place(self, row: int) -> str:
         """The file and line of a row, for messages."""
         return f"{self.path}:{self.lines.of(row)}"

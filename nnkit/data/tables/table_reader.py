@@ -103,7 +103,7 @@ def _read(
         first, line = _first_row(path, file, dialect)
         names = _names(path, dialect, first, line)
         builders = {
-            i: ColumnBuilder(form, keep_words=i in as_words)
+            i: ColumnBuilder(form.of_column(names[i]), keep_words=i in as_words)
             for i in range(len(names))
             if i not in skip
         }
@@ -133,12 +133,20 @@ def _add(builders: Mapping[int, ColumnBuilder], cells: Cells, form: NumberFormat
     """Adds the cells of successive rows to the columns; those of all numbers are read together."""
     undecided = [i for i, builder in builders.items() if builder.is_undecided]
     for i, values, doubtful in _numbers(cells.select(slice(PROBE)), undecided, form):
+        _remove_missing(values, builders[i].form, form)
         builders[i].decide(values, cells.column(i).at(doubtful))
     numeric = [i for i, builder in builders.items() if builder.wants_numbers]
     for i in builders.keys() - numeric:
         builders[i].add_words(cells.column(i))
     for i, values, doubtful in _numbers(cells, numeric, form):
+        _remove_missing(values, builders[i].form, form)
         builders[i].add_numbers(values, doubtful, cells.column(i))
+
+
+def _remove_missing(values: Array, own: NumberFormat, common: NumberFormat) -> None:
+    """Makes numbers that mean a missing value in their column alone NaN, in place."""
+    for number in own.missing_numbers - common.missing_numbers:
+        values[values == number] = np.nan
 
 
 def _numbers(

@@ -84,7 +84,7 @@ def label_notices(
     profile, found = profiles[label], list[str]()
     if is_classification:
         found += [*merged_spellings(table, label), *case_notices(table, profile)]
-    notice = marker_notice(profile, profiles.values())
+    notice = marker_notice(profile)
     if not is_classification and notice is not None:
         found.append(notice)
     if is_decided or not (profile.whole and profile.numbers == profile.present):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,12 @@ class TableSettings:
             items.append(item)
             self.reasons[setting, str(item)] = reason
 
+    def add_missing_in(self, column: str, codes: Sequence[str], reason: str) -> None:
+        """Adds codes for missing values of a single column."""
+        self.settings.setdefault("missing_in", {}).setdefault(column, []).extend(codes)
+        known = self.reasons.get(("missing_in", column))
+        self.reasons["missing_in", column] = f"{known}; {reason}" if known else reason
+
     def source(self) -> Csv:
         """The source with these settings."""
         return Csv.model_validate(self.settings)
@@ -51,4 +57,6 @@ class TableSettings:
             value = self.settings[setting]
             if named:
                 value = [item for item in value if str(item) in named]
+            if setting == "missing_in":
+                value = {item: self.settings[setting][item] for item in value}
             yield f"{reason}: {setting}: {flow_style(value)}"

@@ -168,9 +168,10 @@ def _drop_unlabelled(
     table: ParsedTable, labels: Mapping[int, ColumnProfile], chosen: TableSettings
 ) -> None:
     """Leaves out the rows in which a label is missing, or an exception that counts as missing."""
-    words = chosen.settings.get("also_missing", ())
+    common, own = (chosen.settings.get(name, {}) for name in ("also_missing", "missing_in"))
     reasons = []
     for index, profile in labels.items():
+        words = {*common, *own.get(profile.name, ())}
         odd = [odd for odd in profile.odd if odd.text in words]
         count = profile.missing + sum(odd.count for odd in odd)
         if count:

@@ -131,25 +131,24 @@ def _common_format(
 
 
 def mark_missing(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
-    """Lists numbers such as -999 as missing values, if they are none in other columns.
+    """Lists numbers such as -999 as missing values, for their column alone or for all columns.
 
     Returns:
         Whether there are any.
     """
     profiles = [profile_column(table, i) for i in range(len(table.names))]
-    found = False
-    for i, profile in enumerate(profiles):
-        marker = profile.marker
-        if marker is None or i in labels:
-            continue
-        if may_contain(profiles, marker) is not None:
-            continue  # where a setting would be wrong for the other column, a notice is left
-        text = f"{marker:.15g}"
+    marked = [p for i, p in enumerate(profiles) if p.marker is not None and i not in labels]
+    for profile in marked:
+        assert profile.marker is not None
+        text = f"{profile.marker:.15g}"
         count = f"{profile.marked:,} of {profile.present:,}"
         reason = f"{column_called(profile.name)}: {count} cells are {text}, far from all others"
-        chosen.add("also_missing", text, reason)
-        found = True
-    return found
+        is_common = [other.marker for other in marked].count(profile.marker) > 1
+        if is_common and may_contain(profiles, profile.marker) is None:
+            chosen.add("also_missing", text, reason)
+        else:
+            chosen.add_missing_in(profile.name, [text], reason)
+    return bool(marked)
 
 
 def mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettings) -> bool:
@@ -175,7 +174,10 @@ def mark_no_dates(table: ParsedTable, labels: Sequence[int], chosen: TableSettin
 
 
 def mark_exceptions(table: ParsedTable, profile: ColumnProfile, chosen: TableSettings) -> None:
-    """Lists texts between numbers as missing values, or leaves out the column or the rows."""
+    """Lists texts between numbers as missing values, or leaves out the column or the rows.
+
+    Texts that are words of another column are missing values in this one alone.
+    """
     texts = [odd.text for odd in profile.odd]
     reason = f"{column_called(profile.name)}: {exceptions(table, profile)}"
     elsewhere = table.words_elsewhere(table.index(profile.name))
@@ -188,4 +190,4 @@ def mark_exceptions(table: ParsedTable, profile: ColumnProfile, chosen: TableSet
         for odd in profile.odd:
             chosen.add("leave_out", table.lines.of(odd.row), reason)
     else:
-        chosen.add("ignore", profile.name, reason)
+        chosen.add_missing_in(profile.name, texts, reason)

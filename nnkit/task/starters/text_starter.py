@@ -117,7 +117,7 @@ def _translation(source: dict[str, Any], pairs: TextPairs) -> Starter:
     }
     remarks = (
         "taken as pairs of texts: the second column is written, given the first",
-        "'source: 1' and 'target: 0' under data.source turn this round; "
+        "'source: 1' and 'target: 0' under data.source swap them; "
         + AS_TABLE.format("classification"),
         *pairs.notices,
     )

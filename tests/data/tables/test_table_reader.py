@@ -56,6 +56,21 @@ def written(rows: list[list[str]], **how: Any) -> str:
     return text.getvalue()
 
 
+@pytest.mark.parametrize("rows", [30, 3 * column_builder.FEW_WORDS])  # as words, and as numbers
+def test_codes_for_missing_values_of_single_columns(rows: int, tmp_path: Path) -> None:
+    """A code is missing however it is written, and a number or a word in all other columns."""
+    a = ["9.0" if i % 3 else str(10 + i) for i in range(rows)]
+    b = ["none" if i % 3 else str(i) for i in range(rows)]
+    content = "a,b,c\n" + "".join(f"{x},{y},{x}\n" for x, y in zip(a, b, strict=True))
+    form = NumberFormat(missing_in=(("a", ("9",)), ("b", ("none",))))
+    table = read(tmp_path, content, form=form)
+    expected = [i % 3 > 0 for i in range(rows)]
+    assert table.missing(0).tolist() == table.missing(1).tolist() == expected
+    assert not table.missing(2).any()
+    assert table.columns[2].numbers == rows
+    assert [column.odd for column in table.columns.values()] == [(), (), ()]
+
+
 @HERE
 @given(ROWS, st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"]), st.integers(0, 3))
 def test_every_table_that_csv_writes_is_read(

@@ -119,15 +119,42 @@ def test_times_of_day_become_hours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "expected"),
-    [("{r}.5", ["-999"]), ("-{t}{r}", None)],  # in which -999 may be a number
+    "other",
+    ["{r}.5", "-{t}{r}"],  # in which -999 may be a number
 )
-def test_a_number_far_from_all_others_is_missing(
-    other: str, expected: list[str] | None, tmp_path: Path
-) -> None:
+def test_a_number_far_from_all_others_is_missing_in_its_column(other: str, tmp_path: Path) -> None:
     cells = [str(i) if i % 9 else "-999" for i in range(ROWS)]
     chosen = choose(tmp_path, {"a": cells, "b": [*written(other)[1:], "5"]})
-    assert chosen.settings.get("also_missing") == expected
+    assert chosen.settings["missing_in"] == {"a": ["-999"]}
+    assert 'are -999, far from all others: missing_in: {a: ["-999"]}' in "".join(chosen.remarks())
+    inputs = chosen.source().load().samples.inputs[:]
+    assert np.isnan(inputs).sum(axis=0).tolist()[0] == sum(cell == "-999" for cell in cells)
+    assert not np.isnan(inputs[:, 1:]).any()
+
+
+@pytest.mark.parametrize(
+    ("other", "common"),
+    [("{r}.5", True), ("-{t}{r}", False)],  # in which -999 may be a number
+)
+def test_a_number_that_is_missing_in_several_columns(
+    other: str, common: bool, tmp_path: Path
+) -> None:
+    cells = [str(i) if i % 9 else "-999" for i in range(ROWS)]
+    columns = {"a": cells, "c": cells[::-1], "b": [*written(other)[1:], "5"]}
+    settings = choose(tmp_path, columns).settings
+    own = {"a": ["-999"], "c": ["-999"]}
+    assert settings.get("also_missing") == (["-999"] if common else None)
+    assert settings.get("missing_in") == (None if common else own)
+
+
+def test_a_text_between_numbers_that_is_a_word_elsewhere_is_missing_in_its_column(
+    tmp_path: Path,
+) -> None:
+    numbers = [f"{i}.5" if i % 20 != 7 else "low" for i in range(ROWS)]
+    words = [("low", "high")[i % 2] for i in range(ROWS)]
+    chosen = choose(tmp_path, {"a": numbers, "b": words})
+    assert chosen.settings["missing_in"] == {"a": ["low"]}
+    assert chosen.source().load().columns[1].categories == ("high", "low")
 
 
 def test_a_row_of_units_does_not_hide_percentages(tmp_path: Path) -> None:
