@@ -26,7 +26,7 @@ from nnkit.cli.output import check_output, print_json, result_width, say, say_wr
 
 if TYPE_CHECKING:
     from nnkit.task.starter import Starter
-    from nnkit.task.text_starter import TextTask
+    from nnkit.task.text_task import TextTask
 
 CONFIGS = (".yaml", ".yml")
 

@@ -9,6 +9,8 @@ from typing import Any
 from nnkit.data.sources.csv import Csv
 from nnkit.data.tables.quoting import in_yaml
 
+MOST_SHOWN = 20  # items of a list in a message
+
 
 @dataclass(slots=True)
 class TableSettings:
@@ -18,12 +20,14 @@ class TableSettings:
         settings: the settings, as in a config.
         reasons: a reason for a setting or, by its name and an item, for an item of a list.
         texts: the column of texts, if it is the only input; it is ignored by the source.
+        unused_texts: the column of texts that is left out, beside other inputs.
         remark_lines: lines to leave out that hold a remark in the first cell and nothing else.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
     texts: str | None = None
+    unused_texts: str | None = None
     remark_lines: set[int] = field(default_factory=set)
 
     def add(self, setting: str, item: Any, reason: str) -> None:
@@ -56,5 +60,6 @@ class TableSettings:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
+        more = [f"… ({len(value):,} in all)"] if len(value) > MOST_SHOWN else []
+        return f"[{', '.join([*map(_shown, value[:MOST_SHOWN]), *more])}]"
     return in_yaml(value) if isinstance(value, str) else str(value).lower()

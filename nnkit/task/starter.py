@@ -32,12 +32,11 @@ from nnkit.task.table_settings import choose_settings
 from nnkit.task.target_range import wide_range
 from nnkit.task.text_starter import (
     TextStarter,
-    TextTask,
     number_instead,
     starter_for_labelled_texts,
     starter_for_texts,
-    task_of_texts,
 )
+from nnkit.task.text_task import TextTask, task_of_texts
 from nnkit.text import legible
 
 FEWEST_TO_SPLIT = 20  # rows; with fewer, a tenth of them is too small a validation set
@@ -93,7 +92,7 @@ def starter_for(
         if texts is None and options == TableOptions():
             texts = task_of_texts(data)
         if texts is not None:
-            return _for_texts(texts, data, folder)
+            return _for_texts(texts, data, folder, _text_label(options))
     if options.is_series:
         return _for_series(data, options, folder, held_out or {})
     is_table = data is not None and not data.is_dir() and data.suffix not in (".npz", ".npy")
@@ -133,8 +132,22 @@ def _for_series(
     return Starter(text, remarks=(found.remark,))
 
 
-def _for_texts(task: TextTask, data: Path, folder: Path) -> Starter:
-    return _of_texts(starter_for_texts(task, data, _place(data, folder)))
+def _text_label(options: TableOptions) -> str | None:
+    """The column of texts that is predicted; None for the second.
+
+    Raises:
+        UsageError: an option does not apply to texts.
+    """
+    given = replace(options, labels=(), text_task=None)
+    if given != TableOptions():
+        raise UsageError("--delimiter and the options after it are for tables, not for texts")
+    if len(options.labels) > 1:
+        raise UsageError("--label: one column is predicted from texts, not several")
+    return next(iter(options.labels), None)
+
+
+def _for_texts(task: TextTask, data: Path, folder: Path, label: str | None) -> Starter:
+    return _of_texts(starter_for_texts(task, data, _place(data, folder), label))
 
 
 def _for_table_of_texts(
@@ -218,6 +231,7 @@ def _for_table(files: Mapping[str, Path], options: TableOptions, folder: Path) -
         taken,
         *_of_range(dataset),
         *_maybe_series(chosen, dataset),
+        *_maybe_texts(chosen),
         *dataset.notices,
     )
     return Starter(text, columns, remarks)
@@ -228,6 +242,17 @@ def _maybe_series(chosen: TableSettings, dataset: Dataset) -> list[str]:
     if len(chosen.settings.get("dates", ())) != 1 or dataset.classes is not None:
         return []
     return ["if the rows are a time series, --task forecast predicts values from those before"]
+
+
+def _maybe_texts(chosen: TableSettings) -> list[str]:
+    """Names the tasks for texts, if a column of texts is left out."""
+    if chosen.unused_texts is None:
+        return []
+    said = (
+        f"column '{chosen.unused_texts}' holds texts, which a table cannot use: --task "
+        "translation, text_classification or text_regression with --label COLUMN predicts from them"
+    )
+    return [said]
 
 
 def _drop_unlabelled(columns: Sequence[ColumnReport], chosen: TableSettings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from nnkit.data.tables.parsed_table import ParsedTable
-from nnkit.task.text_starter import are_texts
+from nnkit.task.text_task import are_texts
 
 # Settings of a table that a source of pairs has as well, or that it can do without.
 OF_PAIRS = frozenset(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nnkit.task.text_starter import TextTask
+from nnkit.task.text_task import TextTask
 
 
 @dataclass(frozen=True, slots=True)

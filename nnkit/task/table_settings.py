@@ -34,7 +34,7 @@ from nnkit.task.table_format import (
 )
 from nnkit.task.table_of_texts import column_of_texts, settings_not_of_pairs
 from nnkit.task.table_options import TableOptions
-from nnkit.task.text_starter import are_texts
+from nnkit.task.text_task import are_texts
 
 MOST_CATEGORIES = 1_000  # words of a column that are worth an input each
 
@@ -67,8 +67,11 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         if i not in labels:
             _choose_column(table, i, profile, chosen)
     inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
+    texts = column_of_texts(table, labels)
     if not inputs:
         _take_texts(table, labels, chosen)
+    elif texts in chosen.settings.get("ignore", ()):
+        chosen.unused_texts = texts
     first = ("kind", "path", "label", "task")
     chosen.settings = {
         name: chosen.settings[name] for name in first if name in chosen.settings
