@@ -22,6 +22,7 @@ from nnkit.data.tables.column_report import ColumnReport
 from nnkit.data.tables.labels import could_be_classes
 from nnkit.data.tables.quoting import in_yaml
 from nnkit.data.text.csv_pairs import read_csv_pairs
+from nnkit.data.text.text_folder import holds_texts
 from nnkit.errors import DataError, SettingError, UsageError
 from nnkit.task.chosen_settings import TableSettings
 from nnkit.task.series_starter import starter_for_series
@@ -87,10 +88,8 @@ def starter_for(
         DataError: the data is missing or not valid, or its name is not UTF-8.
         UsageError: an option does not apply to the data.
     """
-    if data is not None and data.is_file() and not held_out:
-        texts = options.text_task
-        if texts is None and options == TableOptions():
-            texts = task_of_texts(data)
+    if data is not None and data.exists() and not held_out:
+        texts = _text_task(data, options)
         if texts is not None:
             return _for_texts(texts, data, folder, _text_label(options))
     if options.is_series:
@@ -130,6 +129,22 @@ def _for_series(
         epochs=found.epochs,
     )
     return Starter(text, remarks=(found.remark,))
+
+
+def _text_task(data: Path, options: TableOptions) -> TextTask | None:
+    """The task of texts; None for other data.
+
+    Raises:
+        UsageError: the task is not for a folder.
+    """
+    texts = options.text_task
+    if data.is_dir() and texts not in (None, "language_model"):
+        raise UsageError(f"--task {texts} is for a file, but {data} is a folder")
+    if texts is not None or options != TableOptions():
+        return texts
+    if data.is_dir():
+        return "language_model" if holds_texts(data) else None
+    return task_of_texts(data)
 
 
 def _text_label(options: TableOptions) -> str | None:

@@ -51,7 +51,7 @@ def parts_of_words(*sides: Texts) -> Choice | None:
 
 
 def cut_remarks(text: Mapping[str, Any]) -> list[str]:
-    """What is said if texts longer than nearly all others are cut, by the setting `data.text`."""
+    """A remark that texts far longer than all others are cut, if `data.text` says so."""
     if text.get("too_long") != "cut":
         return []
     said = (

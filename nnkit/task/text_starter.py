@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Literal
 
 from nnkit.data.text.csv_pairs import read_csv_pairs
-from nnkit.data.text.text_lines import read_lines
+from nnkit.data.text.text_folder import read_lines_of
 from nnkit.data.text.text_pairs import TextPairs, read_pairs
 from nnkit.errors import DataError
 from nnkit.task.starter_symbols import cut_remarks, parts_of_words, symbols_of
@@ -232,7 +232,8 @@ def _classes_of(pairs: TextPairs) -> dict[str, str]:
 
 
 def _language_model(path: Path, place: str) -> TextStarter:
-    lines = [line for line in read_lines(path).texts if line.strip()]
+    read = read_lines_of(path)
+    lines = [line for line in read.texts if line.strip()]
     if not lines:
         raise DataError(f"{path}: contains no text")
     characters = sum(map(len, lines))
@@ -246,7 +247,7 @@ def _language_model(path: Path, place: str) -> TextStarter:
             "longest": 2 * max(map(len, lines)),
         }
         remark = "taken as a text on each line; 'samples: document' reads one long text"
-        return TextStarter("language_model", {**parts, **of_lines}, (remark,))
+        return TextStarter("language_model", {**parts, **of_lines}, (remark, *read.notices))
     of_document = {
         "content": f"A text of {characters:,} characters",
         "source": {**source, "validation_part": 0.1},
@@ -256,6 +257,7 @@ def _language_model(path: Path, place: str) -> TextStarter:
     remarks = (
         "taken as one long text; with 'samples: lines' each line is a text of its own",
         "its last tenth is held out as the validation set",
+        *read.notices,
     )
     return TextStarter("language_model", {**parts, **of_document}, remarks)
 

@@ -1,4 +1,4 @@
-"""What a file of texts is taken for: pairs, tagged sentences, labelled or plain texts."""
+"""The task of a file of texts: pairs, tagged sentences, labelled or plain texts."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def first_lines(path: Path) -> list[str]:
 
 
 def csv_delimiter(path: Path) -> str:
-    """What separates the columns of a CSV file, of which most have two; a comma if nothing does."""
+    """The delimiter of a CSV file that gives two columns, or else some; a comma if none does."""
     lines = first_lines(path)
     columns = {mark: columns_of(csv_rows(lines, mark)) for mark in DELIMITERS}
     regular = [mark for mark, count in columns.items() if count > 1]
