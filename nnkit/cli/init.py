@@ -50,8 +50,8 @@ def init(
     """Write a commented starter config for your data.
 
     DATA is a table (.csv, .tsv, any delimited text), a file of texts (pairs of texts separated by
-    a tab, tagged sentences, or plain text), a folder of pictures with a folder for each class, or
-    arrays (.npz, .npy); without it, the config is for MNIST.
+    a tab, tagged sentences, or plain text), a folder of plain texts, a folder of pictures with a
+    folder for each class, or arrays (.npz, .npy); without it, the config is for MNIST.
 
     For a table, each column is reported: what it contains, and what becomes of it. Whatever had to
     be decided is said, and is in the config with its reason.

@@ -517,3 +517,21 @@ def test_a_table_that_may_be_a_time_series_names_the_task(program: Program, tmp_
     assert "--task forecast" in program("init", "s.csv").err
     (tmp_path / "n.csv").write_text("id,sold\n" + "".join(f"a{i},{i}.5\n" for i in range(60)))
     assert "--task forecast predicts it" in program("init", "n.csv").errors[0]
+
+
+def test_a_folder_of_texts_becomes_a_language_model(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    for name in "ab":
+        (tmp_path / "letters" / f"{name}.txt").write_text(
+            f"The letter {name} of the alphabet. " * 20
+        )
+    answer = program("init", "letters")
+    assert answer.code == 0
+    assert "taken as one long text" in answer.err
+    assert "letters: 2 text files, read one after the other" in answer.err
+    assert program("config", "validate", "letters.yaml", "--data").code == 0
+    answer = program("init", "letters", "-o", "other.yaml", "--task", "translation")
+    assert (answer.code, answer.errors) == (
+        2,
+        ["--task translation is for a file, but letters is a folder"],
+    )
