@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from nnkit.experiments.baselines import read_baseline
+from nnkit.experiments.baselines import read_baseline, seeds_on_other_data
 from nnkit.experiments.groups import CellResult, Group
 from nnkit.experiments.job import Ending
 from nnkit.experiments.significance import confidence_limits
@@ -67,6 +67,11 @@ def _verdicts_of_gate(name: str, gate: Gate, group: Group) -> Iterator[GateVerdi
         known = read_baseline(gate.no_worse_than).get(group.key, {})
         before = {seed: metrics[name] for seed, metrics in known.items() if name in metrics}
         passed, message = baseline_verdict(name, gate, values, before)
+        if others := seeds_on_other_data(gate.no_worse_than, group, name):
+            seeds = ", ".join(map(str, others))
+            where = f"the baseline {gate.no_worse_than} was measured on other samples"
+            remedy = "write it anew with nnkit batch --write-baseline"
+            passed, message = False, f"{name}: {where} (seed {seeds}); {remedy}"
         yield GateVerdict(name, group.name, None, "", passed, message)
     if gate.seeds is not None:
         passed, message = mean_verdict(name, gate, list(values.values()))

@@ -146,7 +146,7 @@ def _incomparable(
         if moved := _sets_of_other_samples(evaluated[0], evaluated[i]):
             by_reason[f"other {moved} samples than A; {SAME_SAMPLES}"].append(one.letter)
         if i not in same_loss:
-            by_reason["another loss than A, so their losses cannot be compared"].append(one.letter)
+            by_reason["losses of another kind than A, which cannot be compared"].append(one.letter)
     for reason, letters in by_reason.items():
         yield f"{', '.join(letters)}: {reason}"
 

@@ -88,7 +88,7 @@ def test_runs_of_other_data_or_another_loss_are_told(tmp_path: Path) -> None:
     ]
     found = compare_runs(runs).remarks
     assert found == (
-        "C: another loss than A, so their losses cannot be compared",
+        "C: losses of another kind than A, which cannot be compared",
         "D: other data than A, so their metrics cannot be compared",
     )
 
