@@ -272,9 +272,19 @@ class Program:
             _check_numbers("id", X, self._ids)
 
     def _take(self, X: Array) -> None:
-        """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place."""
-        self._check_ids(X)
+        """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place.
+
+        Raises:
+            ValueError: there are more samples than there is room for, or they have another size.
+            IndexError: there is an id that does not exist.
+        """
         samples, inputs = X.shape
+        if samples > self.samples or inputs != self.inputs:
+            raise ValueError(
+                f"{samples} samples of {inputs} numbers; expected up to {self.samples} of "
+                f"{self.inputs}"
+            )
+        self._check_ids(X)
         itemsize = self._batch.itemsize
         in_place = (
             samples > FEW

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
@@ -214,3 +215,27 @@ def test_threads_of_python_predict_at_once(model: Model, is_frozen: bool) -> Non
         for found in pool.map(predicted, range(8)):
             for Y, right in zip(found, wanted * 5, strict=True):
                 np.testing.assert_array_equal(Y, right)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        (lambda X: X.astype(np.float64), TypeError),
+        (lambda X: X.astype(X.dtype.newbyteorder()), TypeError),
+        (lambda X: X.astype(np.int8), TypeError),
+        (lambda X: X[:, :-1], ValueError),
+        (lambda X: X[::2], ValueError),
+        (np.asfortranarray, ValueError),
+    ],
+)
+def test_arrays_that_the_kernels_would_misread_are_refused(
+    changed: Callable[[Array], Array], error: type[Exception]
+) -> None:
+    model = model_for("48 inputs", "float32")
+    X = np.ones((6, 48), np.float32)
+    wanted, _ = model.predict(X, threads=1)
+    for _ in range(2):  # also after it has been refused once
+        with pytest.raises(error):
+            model.predict(changed(X), threads=1)
+    found, _ = model.predict(X, threads=1)
+    np.testing.assert_array_equal(found, wanted)
