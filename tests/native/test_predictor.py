@@ -233,9 +233,9 @@ def test_arrays_that_the_kernels_would_misread_are_refused(
 ) -> None:
     model = model_for("48 inputs", "float32")
     X = np.ones((6, 48), np.float32)
-    wanted, _ = model.predict(X, threads=1)
+    wanted, _ = model.predictors.outputs(X, threads=1)
     for _ in range(2):  # also after it has been refused once
         with pytest.raises(error):
-            model.predict(changed(X), threads=1)
-    found, _ = model.predict(X, threads=1)
+            model.predictors.outputs(changed(X), threads=1)
+    found, _ = model.predictors.outputs(X, threads=1)
     np.testing.assert_array_equal(found, wanted)

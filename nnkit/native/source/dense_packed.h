@@ -72,16 +72,19 @@ INLINE int64_t level_of(int64_t r) {
     return level;
 }
 
-/* Z for one panel. */
+/* Z for one panel. The first one finds out which inputs are 0; if few are in the first tile, no others
+ * are looked for. */
 static __attribute__((noinline)) void panel_forward(
     int64_t samples, int64_t inputs, const real *panel, int64_t width, const vec b[],
-    const real *X, int64_t row, real *Z, int64_t to, const struct marks *marks,
+    const real *X, int64_t row, real *Z, int64_t to, struct marks *marks, int is_first,
     struct ahead *ahead) {
     int64_t each = parts_of(inputs, LANES), size = each * width * LANES;
     for (int64_t n = 0, rows; n < samples; n += rows) {
         rows = power_up_to(samples - n, PRODUCT_ROWS);
         int is_marked = LEAVES_ZEROS && rows == PRODUCT_ROWS && marks->each > 0;
-        const mask *of_tile = marks->of + n / PRODUCT_ROWS * marks->each;
+        mask *of_tile = marks->of + n / PRODUCT_ROWS * marks->each;
+        if (is_marked && is_first && mark_inputs(inputs, X + n * row, row, of_tile) && n == 0)
+            marks->each = is_marked = 0;
         product_tile *tile = product_tile_of(rows, width);
         marked_tile *marked = marked_tile_of(width);
         tile_sums sums[LEVELS + 1];
@@ -173,8 +176,7 @@ static void dense_forward_packed(
     int64_t tiles = parts_of(samples, PRODUCT_ROWS) * LANES;
     int is_short = inputs <= FEW_INPUTS && samples >= FEW_SAMPLES;
     struct marks marks;
-    marks.each = 0;
-    if (leaves_zeros && !is_short) mark_inputs(samples, inputs, X, row, &marks);
+    marks.each = leaves_zeros && vectors > 1 ? marks_of_tile(samples, inputs) : 0;
     FOR_EACH_PANEL(units, v, width) {
         vec biases[PRODUCT_COLUMNS] = {{0}};
         const real *panel = packed + v * LANES * each;
@@ -194,7 +196,7 @@ static void dense_forward_packed(
         if (!is_short)
             panel_forward(
                 samples, inputs, panel, width, biases, X, row, Z + v * LANES, to, &marks,
-                &ahead);
+                v == 0, &ahead);
     }
 }
 

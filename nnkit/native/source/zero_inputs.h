@@ -11,48 +11,39 @@
 #include "dense.h"
 
 enum {
-    LEAVES_ZEROS = REAL_BITS == 32 && (MANY_REGISTERS || VECTOR_BYTES > 16), /* others are kept small */
+    /* The variants of float64 and for few processors are kept small. */
+    LEAVES_ZEROS = REAL_BITS == 32 && (MANY_REGISTERS || VECTOR_BYTES > 16),
     MARK_BITS = 32,
     MOST_MARKS = 64,  /* of all tiles; those of more are not looked for */
-    FULL_EIGHTHS = 7, /* a tile with more inputs is taken for full */
+    FULL_EIGHTHS = 7, /* a tile with more inputs is full */
 };
 
 struct marks {
-    int64_t each;      /* marks of a tile; 0 if all inputs are taken */
+    int64_t each; /* marks of a tile; 0 if all inputs are taken */
     mask of[MOST_MARKS];
 };
 
-/* Marks the inputs of a tile; returns how many are not 0. */
-static int64_t mark_tile(int64_t inputs, const real *X, int64_t row, mask *marks) {
-    int64_t vectors = parts_of(inputs, LANES), total = 0;
-    mask count = {0}, bits = {0};
-    for (int64_t m = 0; m < vectors; m++) {
-        mask numbers = {0}; /* as integers: −0 counts as another number than 0 */
-        for (int64_t n = 0; n < PRODUCT_ROWS; n++) numbers |= (mask)load(X + n * row + m * LANES);
-        mask is_taken = numbers != 0, bit = (mask){0} + (whole)(1u << m % MARK_BITS);
-        count -= is_taken;
-        bits |= is_taken & bit;
-        if ((m + 1) % MARK_BITS == 0 || m + 1 == vectors) {
-            *marks++ = bits;
-            bits = (mask){0};
-        }
-    }
-    for (int64_t r = 0; r < LANES; r++) total += count[r];
-    return total;
+/* The marks of a tile, or 0 if there is no room for those of all tiles. */
+INLINE int64_t marks_of_tile(int64_t samples, int64_t inputs) {
+    int64_t each = parts_of(parts_of(inputs, LANES), MARK_BITS);
+    return samples / PRODUCT_ROWS * each <= MOST_MARKS ? each : 0;
 }
 
-/* Marks the inputs of all whole tiles, unless the first one is full: then others are likely to be.
- * There are no marks at first. */
-static void mark_inputs(
-    int64_t samples, int64_t inputs, const real *X, int64_t row, struct marks *marks) {
-    int64_t tiles = samples / PRODUCT_ROWS;
-    int64_t each = parts_of(parts_of(inputs, LANES), MARK_BITS);
-    if (!LEAVES_ZEROS || tiles * each > MOST_MARKS) return;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t taken = mark_tile(inputs, X + i * PRODUCT_ROWS * row, row, marks->of + i * each);
-        if (i == 0 && 8 * taken > FULL_EIGHTHS * inputs) return;
+/* Marks the inputs of a tile; returns whether it is full. */
+SINGLE int mark_inputs(int64_t inputs, const real *X, int64_t row, mask *marks) {
+    int64_t vectors = parts_of(inputs, LANES), total = 0;
+    mask taken = {0}, one = (mask){0} + 1, bits = {0};
+    for (int64_t m = 0; m < vectors; m++, X += LANES) {
+        mask numbers = {0}; /* as integers: −0 counts as another number than 0 */
+        for (int64_t n = 0; n < PRODUCT_ROWS; n++) numbers |= (mask)load(X + n * row);
+        mask is_other = numbers != 0;
+        taken -= is_other;
+        bits |= is_other & one << (whole)(m % MARK_BITS);
+        marks[m / MARK_BITS] = bits;
+        if (m % MARK_BITS == MARK_BITS - 1) bits = (mask){0};
     }
-    marks->each = each;
+    for (int64_t r = 0; r < LANES; r++) total += taken[r];
+    return 8 * total > FULL_EIGHTHS * inputs;
 }
 
 #define MULTIPLY_NEXT(i, J)    \
@@ -82,9 +73,9 @@ static void mark_inputs(
         FINISH_SUMS(I, J)                                                                       \
     }
 #if MANY_REGISTERS
-MARKED_TILE(8, 1) MARKED_TILE(8, 2) MARKED_TILE(8, 3)
+MARKED_TILE(8, 2) MARKED_TILE(8, 3)
 #else
-MARKED_TILE(4, 1) MARKED_TILE(4, 2) MARKED_TILE(4, 3)
+MARKED_TILE(4, 2) MARKED_TILE(4, 3)
 #endif
 
 typedef void marked_tile(
@@ -92,9 +83,6 @@ typedef void marked_tile(
     const real *panel, tile_sums *sums, int64_t level, const real *ahead);
 
 /* The tile of PRODUCT_ROWS samples and that many vectors. */
-static marked_tile *marked_tile_of(int64_t columns) {
-    static marked_tile *const tiles[PRODUCT_COLUMNS] = {marked_1, marked_2, marked_3};
-    return tiles[columns - 1];
-}
+INLINE marked_tile *marked_tile_of(int64_t columns) { return columns == 2 ? marked_2 : marked_3; }
 
 #endif
