@@ -30,7 +30,8 @@ from nnkit.native.platforms import (
     sources_digest,
 )
 
-COMMON = ("processor.c", "team.c", "pace.c", "decimals.c")  # compiled once, for any instruction set
+# Compiled once, for any instruction set.
+COMMON = ("processor.c", "arithmetic.c", "team.c", "pace.c", "decimals.c")
 COMPILERS = ("cc", "gcc", "clang")
 
 
