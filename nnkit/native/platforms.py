@@ -29,8 +29,8 @@ FLAGS = (
     "-fno-unwind-tables",
 )
 
-# No copies of loops and functions for special cases: loops are over vectors already. Where unrolling
-# a loop or inlining a function pays, the source says so.
+# No copies of loops and functions for special cases: loops are over vectors already. Where it pays
+# to unroll a loop or to inline a function, the source says so.
 FLAGS_OF_COMPILERS = {
     "gcc": (
         "-fno-split-loops",
