@@ -20,6 +20,7 @@ from pathlib import Path
 
 from nnkit.native.platforms import (
     FLAGS,
+    FLAGS_OF_COMPILERS,
     FOLDER,
     INSTRUCTION_SETS,
     PRECISIONS,
@@ -30,7 +31,8 @@ from nnkit.native.platforms import (
     sources_digest,
 )
 
-COMMON = ("processor.c", "team.c", "pace.c", "decimals.c")  # compiled once, for any instruction set
+# Compiled once, for any instruction set.
+COMMON = ("processor.c", "arithmetic.c", "team.c", "pace.c", "decimals.c")
 COMPILERS = ("cc", "gcc", "clang")
 # Seconds after which the compiler is ended: when it is asked for its target, and when it compiles.
 LONGEST_PROBE, LONGEST_CALL = 60, 1800
@@ -60,9 +62,9 @@ def build(folder: Path = FOLDER, compiler: Sequence[str] = (), extra: Sequence[s
 
 def _build(folder: Path, compiler: Sequence[str], extra: Sequence[str]) -> Path:
     command = [*compiler]
-    machine, system = target_of(command)
+    kind, machine, system = kind_and_target(command)
     windows = system == "win32"
-    flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
+    flags = [*FLAGS, *FLAGS_OF_COMPILERS[kind], *([] if windows else ["-fPIC"]), *extra]
     linking = [
         *([] if windows else ["-lm", "-pthread"]),
         *([] if "-g" in extra else ["-Wl,-S" if system == "darwin" else "-Wl,-s"]),  # no symbols
@@ -116,8 +118,8 @@ def find_compiler() -> list[str]:
     return found
 
 
-def target_of(command: Sequence[str]) -> tuple[str, str]:
-    """The processor and the system that a compiler compiles for, as Python names them.
+def kind_and_target(command: Sequence[str]) -> tuple[str, str, str]:
+    """The kind of a compiler; the processor and system it compiles for, as Python names them.
 
     Raises:
         BuildError: the compiler does not run, or there are no kernels for its processor.
@@ -127,7 +129,8 @@ def target_of(command: Sequence[str]) -> tuple[str, str]:
     if not machines:
         raise BuildError("there are no compiled kernels for the processor of the compiler")
     systems = {"_WIN32": "win32", "__APPLE__": "darwin"}
-    return machines[0], next((systems[name] for name in systems if name in predefined), "linux")
+    system = next((systems[name] for name in systems if name in predefined), "linux")
+    return "clang" if "__clang__" in predefined else "gcc", machines[0], system
 
 
 def _run(command: Sequence[str], seconds: float = LONGEST_CALL) -> str:

@@ -36,7 +36,7 @@ static int are_finite(const real *x, int64_t count) {
     vec sums[4] = {{0}}, zero = {0};
     int64_t i = 0;
     for (; i + 4 * LANES <= count; i += 4 * LANES)
-        for (int j = 0; j < 4; j++)
+        UNROLLED for (int j = 0; j < 4; j++)
             sums[j] = multiply_add(load(x + i + j * LANES), zero, sums[j]);
     for (int64_t lanes; i < count; i += lanes) {
         lanes = smaller_of(count - i, LANES);

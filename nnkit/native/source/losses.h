@@ -67,7 +67,7 @@ SINGLE real largest_number(const real *z, int64_t count) {
         vec x = choose((mask)LANE_NUMBERS < (whole)(count - k), load(z + k), all(z[0]));
         largest = choose(x <= largest, largest, x);
     }
-    for (int distance = 1; distance < LANES; distance *= 2) {
+    UNROLLED for (int distance = 1; distance < LANES; distance *= 2) {
         vec x = exchange(largest, distance);
         largest = choose(x <= largest, largest, x);
     }
