@@ -51,7 +51,7 @@ def lines_of_file(file: Input) -> Iterator[TextLine]:
     Raises:
         DataError: the file cannot be read, or is UTF-16.
     """
-    from nnkit.data.idx import read_bytes
+    from nnkit.data.gzip_files import read_bytes
     from nnkit.data.text.text_lines import BYTE_ORDER_MARK, check_not_utf16
 
     content = read_bytes(file.path)

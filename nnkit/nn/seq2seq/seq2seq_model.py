@@ -18,13 +18,13 @@ from nnkit.nn.layer_spec import Stage, rebuild_stages
 from nnkit.nn.loss import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
-from nnkit.nn.packed_output import network_over_symbols
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array
 from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
+from nnkit.nn.seq2seq.packed_output import network_over_symbols
 from nnkit.nn.seq2seq.seq2seq_layers import PairSize, Seq2SeqLayers
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
 from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, Seq2SeqPrograms
