@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnkit.native.library import library
+from nnkit.native.library import NUMPY, kernels, library
 from nnkit.native.predictor import Predictor
 from nnkit.native.program import Program, ProgramLoss
 from nnkit.native.program_layer import ProgramLayer
@@ -29,7 +29,7 @@ from nnkit.nn.parallel.micro_batches import MicroBatches, pieces_of
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array, Layout, Shape
 from nnkit.nn.program_network import ProgramNetwork, samples_in_cache
-from nnkit.nn.programs import Layers, program_layers, program_loss
+from nnkit.nn.programs import Layers, program_layers, program_loss, unknown_part
 from nnkit.nn.seq2seq.seq2seq_network import Seq2SeqNetwork
 from nnkit.nn.sequence_programs import SequenceProgramNetwork
 from nnkit.ranks import ALONE
@@ -176,6 +176,20 @@ class Model:
             self.stages, self.layout, self.state_layout, loss, self.seed, self.dtype
         )
         return None if layers is None else (layers, loss)
+
+    @cached_property
+    def unknown_to_kernels(self) -> str | None:
+        """The part because of which the compiled kernels do not run the network, if any."""
+        if self.program is not None or library() is None:
+            return None
+        return unknown_part(self.stages, self.layout, self.state_layout, self.loss, self.seed)
+
+    @property
+    def computed_by(self) -> str:
+        """The name of what computes the layers in training: kernels like `avx2`, NumPy or both."""
+        found = kernels()
+        one_by_one = self.unknown_to_kernels is not None or self._needs_ranks(training=True)
+        return f"{NUMPY} and {found}" if one_by_one and found != NUMPY else found
 
     @property
     def splits_batches(self) -> bool:
@@ -333,10 +347,10 @@ class Model:
         training: bool,
         threads: int = 1,
     ) -> Program:
-        kernels = library()
-        assert kernels is not None
+        loaded = library()
+        assert loaded is not None
         vectors = self.params, self.grads, self.state
-        return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training)
+        return Program(loaded, layers, loss, *vectors, samples, buffers, threads, training)
 
     def _bind(
         self, key: NetworkKey, buffers: Buffers, grads: Array, input_gradient: bool = False
