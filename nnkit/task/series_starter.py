@@ -8,10 +8,11 @@ from typing import Any
 
 from nnkit.data.sources.series import Series
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.dialect import UTF_8
+from nnkit.data.tables.dialect import UTF_8, Dialect
 from nnkit.data.tables.table_reader import column_names
 from nnkit.errors import DataError, UsageError
 from nnkit.task.table_options import TableOptions
+from nnkit.task.text_task import csv_rows, first_lines, numeric
 
 WINDOW = 24  # rows; fewer if the series has less than ten times as many
 UPDATES = 3000  # of training, by batches of 16
@@ -41,9 +42,11 @@ class SeriesStarter:
     def remark(self) -> str:
         """A message on what the table was taken for."""
         names = " and ".join(f"'{name}'" for name in self.labels)
+        window = self.source["window"]
+        rows = "1 row predicts" if window == 1 else f"{window} successive rows predict"
         return (
-            f"taken as a time series with a row for each time: {self.source['window']} successive "
-            f"rows predict the next value of {names}; `window` and `horizon` change that"
+            f"taken as a time series with a row for each time: {rows} the next value of {names}; "
+            "`window` and `horizon` change that"
         )
 
 
@@ -52,7 +55,8 @@ def starter_for_series(path: Path, options: TableOptions) -> SeriesStarter:
 
     Args:
         path: the table.
-        options: what the user says about it; without labels, its last column is predicted.
+        options: what the user says about it; without labels, its last column of numbers is
+            predicted.
 
     Raises:
         DataError: the table is missing or not valid, or a label is not a number in every row.
@@ -65,7 +69,8 @@ def starter_for_series(path: Path, options: TableOptions) -> SeriesStarter:
     if dialect.encoding != UTF_8:
         raise DataError(f"{path}: not UTF-8 text; save it as UTF-8")
     names = column_names(path, dialect)
-    wanted = options.labels or (names[-1:] if dialect.header else ["-1"])
+    last = _last_numbers(path, dialect)
+    wanted = options.labels or ([names[last]] if dialect.header else [str(last)])
     labels = [name if name in names and dialect.header else _index(name) for name in wanted]
     source = {
         "label": labels[0] if len(labels) == 1 else labels,
@@ -82,6 +87,17 @@ def starter_for_series(path: Path, options: TableOptions) -> SeriesStarter:
     window = max(1, min(WINDOW, rows // 10))
     called = tuple(names[label] if isinstance(label, int) else label for label in labels)
     return SeriesStarter({**needed, "window": window}, called, rows)
+
+
+def _last_numbers(path: Path, dialect: Dialect) -> int:
+    """The index of the last column with mostly numbers in the first rows; -1 if there is none."""
+    rows = csv_rows(first_lines(path), dialect.delimiter)[dialect.skip_rows + dialect.header :]
+    widest = max(map(len, rows), default=0)
+    for i in reversed(range(widest)):
+        cells = [row[i].strip() for row in rows if i < len(row) and row[i].strip()]
+        if cells and numeric(cells) > 0.5:
+            return i - widest if i == widest - 1 else i
+    return -1
 
 
 def _index(name: str) -> str | int:
