@@ -31,9 +31,9 @@ def best(
     """Show the run with the best value of a metric.
 
     Values are those at the end of a run, with the weights that it saved as its best, at the step
-    shown. Whether higher or lower is better depends on the metric. Only runs are compared that have
-    the same data as the run trained last and, by a loss, the same loss; the others are named with
-    the best of them. Runs that are not finished or were not evaluated with this metric are skipped
+    shown. Whether higher or lower is better depends on the metric. Runs are compared if they have
+    the data of the run trained last and, if the metric is a loss, the same loss; others are ranked
+    apart and named. Runs that are not finished or were not evaluated with this metric are skipped
     and named.
     """
     from nnkit.metrics import check_figure, higher_is_better

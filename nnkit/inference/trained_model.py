@@ -26,6 +26,7 @@ from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
+from nnkit.inference.trivial_baseline import trivial_baseline
 from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.nn.activations.function import Function
 from nnkit.nn.model import Model
@@ -380,6 +381,7 @@ class TrainedModel:
         report = report_on(
             self.model, prepared, name, self.classes, self.target_names, execution, methods
         )
+        report = replace(report, baseline=trivial_baseline(task, prepared, name))
         if name is None:
             return report
         warning = constant_prediction_warning(
@@ -389,6 +391,7 @@ class TrainedModel:
             name,
             report.figures,
             train_targets=lambda: task.targets(task.sets["train"], self.model),
+            training_loss=self.info.get("figures", {}).get("train.loss"),
         )
         return report if warning is None else replace(report, warnings=(warning,))
 

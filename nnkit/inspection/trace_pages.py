@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -12,6 +13,8 @@ from nnkit.inspection.step_recorder import StepsTrace
 from nnkit.inspection.trace import Trace
 from nnkit.inspection.trace_tables import chapters, kind_of, title_of
 from nnkit.nn.params import Array
+
+BAR = r"\|"  # within a cell of a table in Markdown
 
 
 def as_json(trace: Trace) -> dict[str, Any]:
@@ -79,15 +82,19 @@ def as_markdown(trace: Trace, digits: int = 4) -> str:
         for section in chapter.sections:
             lines += [f"### {section.title}", ""]
             for formula in section.formulas:
-                lines += [f"`{formula}`", ""]
+                lines += [f"`{formula.replace('`', '')}`", ""]  # a setting's name has its own
             for table in section.tables:
                 lines += [
-                    f"| {' | '.join(table.headings)} |",
+                    _markdown_row(table.headings),
                     f"|{'---:|' * len(table.headings)}",
-                    *(f"| {' | '.join(row)} |" for row in table.rows),
+                    *map(_markdown_row, table.rows),
                     "",
                 ]
     return "\n".join(lines)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 
 
 PAGE = """<!DOCTYPE html>
@@ -126,9 +133,14 @@ def as_html(trace: Trace, digits: int = 4) -> str:
         parts.append(f"<h2>{escape(chapter.title)}</h2>")
         for section in chapter.sections:
             parts.append(f"<h3>{escape(section.title)}</h3>")
-            parts += [f'<p class="formula">{escape(line)}</p>' for line in section.formulas]
+            parts += [f'<p class="formula">{_formula(line)}</p>' for line in section.formulas]
             parts += [_html_table(table) for table in section.tables]
     return PAGE.format(title=escape(title_of(trace)), body="\n".join(parts))
+
+
+def _formula(line: str) -> str:
+    """A formula in HTML; the names of settings in it, between backticks, are code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(line))
 
 
 def _html_table(table: TraceTable) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nnkit.native.bound_layers import are_dense
-from nnkit.native.library import library
+from nnkit.native.library import NUMPY, kernels, library
 from nnkit.native.packed_weights import PackedWeights
 from nnkit.native.program import ProgramLoss
 from nnkit.nn.activation import Activation
@@ -22,7 +22,7 @@ from nnkit.nn.length_limits import LengthLimits, find_limits
 from nnkit.nn.loss import Loss
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Layout, Shape
-from nnkit.nn.programs import Layers, program_layers, program_loss
+from nnkit.nn.programs import Layers, program_layers, program_loss, unknown_part
 from nnkit.ranks import ALONE
 
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
@@ -95,11 +95,11 @@ class ParameterizedChain:
 
     @cached_property
     def _kept_weights(self) -> PackedWeights | None:
-        kernels = library()
-        assert kernels is not None
+        loaded = library()
+        assert loaded is not None
         assert self.program is not None
         layers = self.program[0].inference
-        return PackedWeights(kernels, layers, self.params) if are_dense(layers) else None
+        return PackedWeights(loaded, layers, self.params) if are_dense(layers) else None
 
     @property
     def input_form(self) -> Form:
@@ -167,6 +167,25 @@ class ParameterizedChain:
             self.stages, self.layout, self.state_layout, loss, self.seed, self.dtype
         )
         return None if layers is None else (layers, loss)
+
+    @cached_property
+    def unknown_to_kernels(self) -> str | None:
+        """The part because of which the compiled kernels do not run the network, if any."""
+        if self.program is not None or library() is None:
+            return None
+        return unknown_part(self.stages, self.layout, self.state_layout, self.loss, self.seed)
+
+    @property
+    def computed_by(self) -> str:
+        """The name of what computes the layers in training: kernels like `avx2`, NumPy or both."""
+        found = kernels()
+        one_by_one = self.unknown_to_kernels is not None or self.needs_ranks
+        return f"{NUMPY} and {found}" if one_by_one and found != NUMPY else found
+
+    @property
+    def needs_ranks(self) -> bool:
+        """Whether several ranks compute layers together in training."""
+        return self.ranks.size > 1 and self.needs_batch
 
     @cached_property
     def needs_batch(self) -> bool:

@@ -78,6 +78,11 @@ class Trainer:
         self.notices = [*task.notices, *native_notices()]
         self.has_nothing_to_resume = False
         self.model = self.initial_model()
+        if (unknown := self.model.unknown_to_kernels) is not None:
+            self.notices.append(
+                "computing layer by layer, which is slower: the compiled kernels do not know "
+                f"{unknown}"
+            )
         self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
@@ -139,6 +144,7 @@ class Trainer:
             "epochs": loop.steps / loop.per_epoch,
             "threads": self.model.execution.threads,
             "ranks": self.ranks.size,
+            "computed_by": self.model.computed_by,
         }
 
     def train(

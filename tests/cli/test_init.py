@@ -511,6 +511,16 @@ def test_mistakes_about_a_time_series(
     assert answer.errors[0].startswith(error.format(tmp_path))
 
 
+def test_the_last_column_of_numbers_is_forecast(program: Program, tmp_path: Path) -> None:
+    rows = "".join(
+        f"2020-01-{i % 28 + 1:02},{i % 5}.5,{'on' if i % 2 else 'off'}\n" for i in range(15)
+    )
+    (tmp_path / "s.csv").write_text(f"day,load,fan\n{rows}")
+    answer = program("init", "s.csv", "--task", "forecast")
+    assert answer.code == 0
+    assert "1 row predicts the next value of 'load'" in " ".join(answer.err.split())
+
+
 def test_a_table_that_may_be_a_time_series_names_the_task(program: Program, tmp_path: Path) -> None:
     days = [f"{2000 + i // 12}-{i % 12 + 1:02}-05,{i % 12},{i % 7}.5\n" for i in range(60)]
     (tmp_path / "s.csv").write_text("day,wind,sold\n" + "".join(days))

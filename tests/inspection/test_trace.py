@@ -284,6 +284,13 @@ class TestShown:
         assert "http" not in page
         assert "<script" not in page
 
+    def test_the_name_of_a_setting_in_a_formula_is_code(self, found: Trace) -> None:
+        markdown, page = as_markdown(found), as_html(found)
+        assert (
+            "`E = ½ Σ_k (y_k − t_k)², summed over outputs; without the ½ if half is f" in markdown
+        )
+        assert "without the ½ if <code>half</code> is false</p>" in page
+
     def test_json_has_all_of_it(self, found: Trace) -> None:
         result = as_json(found)
         assert result["loss"] == found.loss

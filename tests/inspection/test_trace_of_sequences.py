@@ -323,3 +323,11 @@ def test_json_has_the_steps(tmp_path: Path) -> None:
 
 def _steps(layers: Sequence[LayerTrace]) -> list[dict[str, Array]]:
     return [dict(steps.values) for layer in layers for steps in layer.steps]
+
+
+def test_a_symbol_that_divides_cells_in_markdown_stays_in_its_cell(tmp_path: Path) -> None:
+    config = parity(tmp_path)
+    (tmp_path / "parity.tsv").write_text("a | a\todd odd even\n| a |\todd even odd\n")
+    rows = [line for line in as_markdown(trace(config, 0)).splitlines() if line.startswith("|")]
+    assert any(r"'\|'" in row for row in rows)
+    assert not any("'|'" in row for row in rows)

@@ -266,3 +266,9 @@ def test_symbols_that_there_are_not_are_refused() -> None:
             programs.loss_and_gradient(X, symbols, T, Pass(), None, 1.0)
         numbers[2, 3] = before
     programs.loss_and_gradient(X, symbols, T, Pass(), None, 1.0)
+
+
+def test_what_the_kernels_do_not_know_is_said() -> None:
+    assert model_named("general").unknown_to_kernels is None
+    model = model_of(*attending("additive", 13))
+    assert model.unknown_to_kernels == "a layer of the encoder or the decoder"

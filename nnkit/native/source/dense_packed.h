@@ -1,4 +1,5 @@
-/* Dense layers for large batches: Z = X Wᵀ + b with the weights packed once for each pass.
+/* Dense layers for large batches: Z = X Wᵀ + b with packed weights. They are packed in each pass, or
+ * once if they do not change any more; then they serve smaller batches, too.
  *
  * A panel holds up to three vectors of units: P[r][m][u] = W[u][m·LANES + r]. A tile is 8 (4) samples
  * × a panel, Σ_m X[n][m·LANES + r] P[r][m][u], one sum for each lane r of the vectors along k that
@@ -158,7 +159,8 @@ static __attribute__((noinline)) void few_inputs_forward(
     }
 }
 
-/* Whether packed weights of a layer save more time than it takes to pack them, unless they are kept. */
+/* Whether packed weights of a layer save time, and more than it takes to pack them if they are not
+ * kept. */
 INLINE int is_worth_packing(int64_t samples, int64_t inputs, int64_t units, int is_kept) {
     enum { MANY_SAMPLES = 128, KEPT_SAMPLES = 16, INPUTS_PER_SAMPLE = 2 };
     if (is_kept) return samples >= KEPT_SAMPLES && (inputs <= FEW_INPUTS || units > LANES);

@@ -21,7 +21,8 @@ struct prediction {
 INLINE int reads_in_place(const struct pass *pass) {
     const struct program *p = pass->program;
     if (p->inputs_are_bytes || p->input_scale != 1 || p->layers[0].inputs % BLOCK != 0) return 0;
-    return uses_packed(pass, p->layers) || gathers_images(p) || (uintptr_t)p->inputs % sizeof(vec) == 0;
+    int is_aligned = (uintptr_t)p->inputs % sizeof(vec) == 0;
+    return is_aligned || uses_packed(pass, p->layers) || gathers_images(p);
 }
 
 static void check(struct prediction *now, const real *x, int64_t count) {

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from nnkit.data.idx import read_bytes
+from nnkit.data.gzip_files import read_bytes
 from nnkit.data.text.text_lines import UTF_16_MARKS, split_lines
 from nnkit.data.text.text_pairs import ColumnChoice
 from nnkit.errors import DataError, UsageError
