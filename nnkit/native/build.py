@@ -61,6 +61,7 @@ def build(folder: Path = FOLDER, compiler: Sequence[str] = (), extra: Sequence[s
 
 
 def _build(folder: Path, compiler: Sequence[str], extra: Sequence[str]) -> Path:
+    """Compiles the library; the arguments are those of `build`."""
     command = [*compiler]
     kind, machine, system = kind_and_target(command)
     windows = system == "win32"
