@@ -7,54 +7,26 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 from nnkit.errors import ClusterError
 from nnkit.experiments.dask_client import answer_in_time, connect, first_workers, inspect_workers
+from nnkit.experiments.dask_task import Submission, new_key, sent_by_value
 from nnkit.experiments.job import NOT_RUN, Ending, Job, OnEvaluation
 from nnkit.experiments.surroundings import surroundings
 from nnkit.text import as_json
 
 if TYPE_CHECKING:
-    from distributed import Future as Task
-
     from nnkit.experiments.dask_worker import Reply
 
 MOST_DEATHS = 3  # workers in succession that may die with a job before its next evaluation
 LOOK_SECONDS = 1  # between two looks at which workers there are
 SECONDS_TO_NEXT = 5  # until a job is sent again that a worker could not train
 CLOSE_SECONDS = 5
-
-
-@dataclass(slots=True, eq=False)
-class Submission:
-    """A job that has not ended.
-
-    Attributes:
-        key: the key of its task.
-        job: the training.
-        on_evaluation: called with its evaluations.
-        future: receives its ending.
-        task: its task on the cluster; None if it waits for others.
-        worker: the address of the worker that trains it; None if none does.
-        attempt: the question with which that worker asked to begin.
-        evaluated: whether there was an evaluation since that worker began.
-    """
-
-    key: str
-    job: Job
-    on_evaluation: OnEvaluation
-    future: Future[Ending] = field(default_factory=Future)
-    task: Task | None = None
-    worker: str | None = None
-    attempt: str = ""
-    evaluated: bool = False
 
 
 class DaskExecutor:
@@ -100,7 +72,7 @@ class DaskExecutor:
         self.workers: dict[str, int] = {}  # threads by address
         self.stopping = False
         self.failure: Exception | None = None
-        self.topic = _new_key()
+        self.topic = new_key()
         with ExitStack() as stack:
             self.client = connect(scheduler)
             stack.callback(self.client.close, CLOSE_SECONDS)
@@ -125,7 +97,7 @@ class DaskExecutor:
 
     def submit(self, job: Job, on_evaluation: OnEvaluation) -> Future[Ending]:
         """Starts a job as soon as a worker is free."""
-        submission = Submission(_new_key(), job, on_evaluation)
+        submission = Submission(new_key(), job, on_evaluation)
         self.messages.put(lambda: self._add(submission))
         return submission.future
 
@@ -192,7 +164,7 @@ class DaskExecutor:
         """Sends jobs that wait to the cluster, as many as may run."""
         from nnkit.experiments.dask_worker import Assignment
 
-        train = _sent_by_value()
+        train = sent_by_value()
         while self.waiting and (self.jobs is None or len(self.submitted) < self.jobs):
             submission = self.waiting.popleft()
             key = submission.key
@@ -271,7 +243,7 @@ class DaskExecutor:
     def _send_again(self, submission: Submission) -> None:
         """Sends a job again after a while, because its task has ended without it."""
         del self.submitted[submission.key]
-        again = Submission(_new_key(), submission.job, submission.on_evaluation, submission.future)
+        again = Submission(new_key(), submission.job, submission.on_evaluation, submission.future)
         timer = Timer(SECONDS_TO_NEXT, self.messages.put, [lambda: self._add(again)])
         timer.daemon = True
         timer.start()
@@ -334,31 +306,3 @@ class DaskExecutor:
             submission.future.set_exception(self.failure)
         self.waiting.clear()
         self.submitted.clear()
-
-
-def _sent_by_value() -> Callable[[str, str, str], None]:
-    """The function that a task calls, which a worker without nnkit can receive, too.
-
-    Functions of modules are sent as names. A name that a worker cannot import breaks its connection
-    to the scheduler, and with it the work of others. A function within a function is sent as code.
-    """
-
-    def call(assignment: str, topic: str, key: str) -> None:
-        from distributed import get_worker
-
-        try:
-            from nnkit.experiments.dask_worker import Assignment, train_assigned
-
-            decoded = Assignment.decoded(assignment)
-        except (ImportError, ValueError, KeyError, TypeError) as error:  # another version, or none
-            worker = get_worker()
-            reason = f"it cannot run nnkit ({error})"
-            worker.log_event(topic, {"key": key, "worker": worker.address, "refused": reason})
-            return
-        train_assigned(decoded)
-
-    return call
-
-
-def _new_key() -> str:
-    return f"nnkit-{uuid4().hex}"

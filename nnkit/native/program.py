@@ -140,7 +140,27 @@ class Program:
         size = max(layer.scratch_numbers for layer in layers)
         users = min(max(threads, os.cpu_count() or 1), MOST_THREADS) if size else 0
         self._scratches = buffers.empty((users, size), dtype)
-        self.structure = ProgramStructure(
+        self.structure = self._described(layers, loss, threads)
+        if packed is not None:
+            packed.bind(self.structure)
+        self._address = addressof(self.structure)
+        self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
+        self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
+        self._gradient = library.function("gradient", self.bits, c_double, c_void_p, c_int64)
+        self._train = library.function(
+            "train",
+            self.bits,
+            c_int64,
+            *(c_void_p, c_void_p, c_int64, c_int64),
+            *(c_void_p, c_int64, c_void_p, c_void_p),
+        )
+
+    def _described(
+        self, layers: Sequence[ProgramLayer], loss: ProgramLoss, threads: int
+    ) -> ProgramStructure:
+        """The program as the kernels read it, with the addresses of its memory."""
+        params, grads, state, _ = self._kept_alive
+        return ProgramStructure(
             layers=self._layers,
             layer_count=len(layers),
             first_trained=first_trained(layers),
@@ -155,7 +175,7 @@ class Program:
             grads=grads.ctypes.data,
             state=state.ctypes.data,
             target=self.targets.ctypes.data,
-            capacity=samples,
+            capacity=self.samples,
             scratch=self._scratches.ctypes.data,
             scratch_size=self._scratches.shape[1],
             scratch_count=len(self._scratches),
@@ -164,19 +184,6 @@ class Program:
             batch=self._batch_address,
             steps=next((layer.positions for layer in layers if layer.positions), 0),
             packing=pointer(self._packing),
-        )
-        if packed is not None:
-            packed.bind(self.structure)
-        self._address = addressof(self.structure)
-        self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
-        self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
-        self._gradient = library.function("gradient", self.bits, c_double, c_void_p, c_int64)
-        self._train = library.function(
-            "train",
-            self.bits,
-            c_int64,
-            *(c_void_p, c_void_p, c_int64, c_int64),
-            *(c_void_p, c_int64, c_void_p, c_void_p),
         )
 
     def forward(self, X: Array) -> Array:
