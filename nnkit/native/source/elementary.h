@@ -33,11 +33,18 @@ INLINE vec exp_of_rest(vec x, mask *n) {
     return sum * r;
 }
 
+/* One copy, rather than one for each use, in the variants that are kept small. */
+#if REAL_BITS == 64 || defined(__OPTIMIZE_SIZE__)
+#define EXPONENTIAL SINGLE
+#else
+#define EXPONENTIAL INLINE
+#endif
+
 INLINE vec within_range(vec x) { /* NaN stays NaN */
     return greater(all(LEAST_EXPONENT), lesser(all(LARGEST_EXPONENT), x));
 }
 
-INLINE vec exponential(vec x) {
+EXPONENTIAL vec exponential(vec x) {
     mask n;
     vec rest = exp_of_rest(within_range(x), &n) + 1;
     mask half = n >> 1; /* two factors, each within the range of exponents */
@@ -45,7 +52,7 @@ INLINE vec exponential(vec x) {
 }
 
 /* eˣ − 1, which loses no digits near 0. */
-INLINE vec exponential_minus_one(vec x) {
+EXPONENTIAL vec exponential_minus_one(vec x) {
     mask n;
     vec rest = exp_of_rest(within_range(x), &n);
     mask half = n >> 1;

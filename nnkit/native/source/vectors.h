@@ -29,9 +29,12 @@
  * takes space, so it is told to unroll no others (`nnkit/native/platforms.py`). */
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
-#define UNROLLED_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #define UNROLLED
+#endif
+#if defined(__clang__) && !defined(__OPTIMIZE_SIZE__)
+#define UNROLLED_TWICE _Pragma("clang loop unroll_count(2)")
+#else
 #define UNROLLED_TWICE
 #endif
 
