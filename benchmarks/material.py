@@ -1,7 +1,5 @@
 """Writes the data and weights shared by all contenders: `python -m benchmarks.material ROW FOLDER`.
 
-A third argument, `noise`, replaces the black pixels of the images to predict by noise.
-
 It runs as a separate process to keep the driver small: on Linux, a worker's peak memory is never
 less than that of the process that started it.
 """
@@ -22,7 +20,7 @@ NOISE = 0.1  # the largest grey value of pixels that would be black
 
 
 def main() -> None:
-    row, material, is_noisy = ROWS[sys.argv[1]], Material(Path(sys.argv[2])), len(sys.argv) > 3
+    row, material = ROWS[sys.argv[1]], Material(Path(sys.argv[2]))
     try:
         training = NnkitTraining(Assignment("training", row, row.batches[0], "", "", material))
     except NnkitError as error:
@@ -32,7 +30,7 @@ def main() -> None:
     for prefix, name, count in (("", "train", row.images), ("test_", "test", None)):
         data = task.prepare(task.sets[name], model)
         inputs = np.asarray(data.inputs[:count], np.float32)
-        if is_noisy and name == "test":
+        if name == "test" and not row.zeros:
             inputs = without_zeros(inputs)
         material.save(f"{prefix}inputs", inputs.reshape(len(inputs), INPUTS))
         material.save(f"{prefix}classes", data.targets[:count])

@@ -56,5 +56,7 @@ class Task:
 def tasks_of(row: Row, jobs: Iterable[str]) -> Iterator[Task]:
     """Yields the tasks of a row."""
     for job in jobs:
+        if job == "training" and row.zeros:
+            continue
         for batch in row.batches if job == "training" else ANSWERED_BATCHES:
             yield Task(row, job, batch)

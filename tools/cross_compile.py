@@ -1,7 +1,8 @@
 """Compiles the kernels in C for other systems, by Clang: `python -m tools.cross_compile`.
 
 The compiler is that of the package ziglang, which brings the headers of all systems. A warning is
-an error. Nothing is run or kept; the exit code is 1 if the sources do not compile for a target.
+an error. Nothing is run or kept; the exit code is 1 if the sources do not compile for a target, or
+to too large a library.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ TARGETS = (
     "x86_64-windows-gnu",
 )
 
+MOST_BYTES = 1_000_000  # a library has fewer
+
 
 def main() -> None:
     """Compiles for the named targets, or all, and prints the size of each library."""
@@ -38,7 +41,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 path = build(Path(folder), [*COMPILER, target], ["-Werror"])
-                print(f"{target}: {path.stat().st_size:,} bytes", flush=True)
+                size = path.stat().st_size
+                is_large = size >= MOST_BYTES
+                print(f"{target}: {size:,} bytes{', too large' * is_large}", flush=True)
+                failed |= is_large
             except BuildError as error:
                 print(f"{target}: {error}", flush=True)
                 failed = True

@@ -92,6 +92,8 @@ class Row:
         highest_loss: the loss that training must have reached after them.
         squared: sigmoid units, ½ Σ(y − t)² and plain SGD (Nielsen's first network); else ReLU,
             softmax with cross-entropy, and Adam.
+        zeros: whether the images to predict have black pixels, which nnkit leaves out of dense
+            layers; else noise takes their place. A row with them is measured in inference only.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Row:
     warm_up: int
     highest_loss: float
     squared: bool = False
+    zeros: bool = False
 
     @property
     def convolutional(self) -> bool:
@@ -167,12 +170,14 @@ def _multiplications(layer: Layer, before: Sequence[int], after: Sequence[int]) 
     return 0
 
 
-def _perceptron(name: str, hidden: int, batch: int, lr: float, **more: Any) -> Row:
-    """Returns a row with one hidden layer, trained on most of MNIST."""
+def _perceptron(name: str, hidden: int, batch: int, lr: float, **more: Any) -> Iterator[Row]:
+    """Yields two rows with one hidden layer, trained on most of MNIST, without and with zeros."""
     portion = 60_000 // PARTS // (GROUP * batch) * GROUP * batch
     images = PARTS * portion
     layers = (Dense(hidden), Dense(CLASSES))
-    return Row(name, layers, (batch,), images, portion, 10_000, lr, warm_up=5, **more)
+    for end, zeros in (("", False), ("-zeros", True)):
+        sizes = (batch,), images, portion, 10_000
+        yield Row(name + end, layers, *sizes, lr, warm_up=5, zeros=zeros, **more)
 
 
 def _lenet(name: str, padding: Literal["same", "valid"], **more: Any) -> Row:
@@ -197,9 +202,9 @@ def _pair(filters: int) -> tuple[Layer, ...]:
 ROWS = {
     row.name: row
     for row in (
-        _perceptron("784-30-10", 30, 10, 3.0, squared=True, highest_loss=0.15),
-        _perceptron("784-128-10", 128, 32, 1e-3, highest_loss=0.4),
-        _perceptron("784-1024-10", 1024, 128, 1e-3, highest_loss=0.4),
+        *_perceptron("784-30-10", 30, 10, 3.0, squared=True, highest_loss=0.15),
+        *_perceptron("784-128-10", 128, 32, 1e-3, highest_loss=0.4),
+        *_perceptron("784-1024-10", 1024, 128, 1e-3, highest_loss=0.4),
         _lenet("lenet", "same", batches=(64, 16), images=25_600, lr=1e-3, warm_up=5),
         _lenet("lenet-valid", "valid", batches=(64,), images=51_200, lr=3e-4, warm_up=10),
         Row(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from nnkit.config.spec import Count, NonNegative
 from nnkit.decoding.candidates import best_candidates
-from nnkit.decoding.decoder import Array, DecoderStep, OutputSymbols, Sentences, next_scores
+from nnkit.decoding.decoder import Array, DecoderStep, OutputSymbols, Sentences, checked_logs
 from nnkit.decoding.finished import FinishedOutputs
 from nnkit.decoding.live import LiveOutputs
 from nnkit.decoding.method import Decoding, Hypothesis
@@ -96,10 +96,12 @@ class Beam(Decoding):
             log_probabilities, attention, state = step(state, inputs)
             if self.coverage_penalty:
                 live.attend(attention)
-            scores = next_scores(log_probabilities, live.totals)
-            restrictions.apply(scores, live.history, live.owners)
-            columns, inputs, ranks = best_candidates(scores, live.owners, self.width)
-            live = live.extended(columns, inputs, scores[inputs, columns])
+            logs = checked_logs(log_probabilities)
+            restrictions.apply(logs, live.history, live.owners)
+            columns, inputs, totals, ranks = best_candidates(
+                logs, live.totals, live.owners, self.width
+            )
+            live = live.extended(columns, inputs, totals)
 
             normalized = live.totals / self.lp(live.length)
             in_beam = ranks + finished.ahead_of(normalized, live.owners) < self.width

@@ -35,9 +35,9 @@ class DecoderStep(Protocol):
             symbols: the numbers of the last symbols, (K,); at first, of those to begin with.
 
         Returns:
-            The natural logarithms of the probabilities of the next symbol, (symbols, K); the
-            attention to the positions of the source, (positions, K), 0 beyond its length, or None
-            for a model without; and the next state.
+            The natural logarithms of the probabilities of the next symbol, (symbols, K), which the
+            caller may overwrite; the attention to the positions of the source, (positions, K), 0
+            beyond its length, or None for a model without; and the next state.
         """
 
 
@@ -103,18 +103,31 @@ class Sentences:
         return np.arange(len(self)) if self.keys is None else self.keys
 
 
-def next_scores(log_probabilities: Array, totals: Array) -> Array:
-    """Log-probabilities of all outputs that are one symbol longer, (symbols, K), in float64.
+def checked_logs(log_probabilities: Array) -> Array:
+    """The log-probabilities of the next symbol, (symbols, K), made numbers of at most 0 in place.
+
+    They stay in the precision of the model: in float64, those of a large vocabulary would not fit
+    in the cache.
 
     Args:
-        log_probabilities: of the next symbol, (symbols, K); those below `IMPOSSIBLE` count as that.
-        totals: of the outputs so far, (K,).
+        log_probabilities: those that a step returns; below `IMPOSSIBLE` they count as that.
 
     Raises:
         ValueError: a log-probability is positive or not a number.
     """
     if not log_probabilities.max(initial=-np.inf) <= ROUNDING:  # NaN compares false
         raise ValueError("the decoder's log-probabilities must be numbers of at most 0")
-    scores = np.clip(log_probabilities, IMPOSSIBLE, 0.0, dtype=np.float64)
-    scores += totals
-    return scores
+    return np.clip(log_probabilities, IMPOSSIBLE, 0.0, out=log_probabilities)
+
+
+def totals_with(logs: Array, totals: Array, symbols: Array, columns: Array) -> Array:
+    """Log-probabilities of outputs with another symbol, (n,), in float64.
+
+    Args:
+        logs: those of the next symbol, (symbols, K).
+        totals: those of the outputs so far, (K,).
+        symbols: the symbol that is added to each output, (n,).
+        columns: the output, (n,).
+    """
+    added: Array = logs[symbols, columns].astype(np.float64) + totals[columns]
+    return added

@@ -23,6 +23,6 @@ class Greedy(Decoding):
         owners = np.arange(len(sentences))
         restrictions = Restrictions(self, sentences, symbols)
         found = follow(
-            step, state, sentences, owners, restrictions, lambda scores, *_: scores.argmax(axis=0)
+            step, state, sentences, owners, restrictions, lambda logs, _: logs.argmax(axis=0)
         )
         return [[hypothesis] for hypothesis in found]

@@ -48,7 +48,8 @@ class Restrictions:
         """Set the scores of symbols that may not come next to −∞.
 
         Args:
-            scores: finite scores of all symbols, (symbols, K), overwritten.
+            scores: finite scores of all symbols, such as log-probabilities, (symbols, K),
+                overwritten.
             history: the symbols so far, (t, K).
             owners: the sentence of each column, (K,).
         """

@@ -56,8 +56,8 @@ class Sampling(Decoding):
             for sample in range(self.samples)
         ]
 
-        def choose(scores: Array, totals: Array, outputs: Array) -> Array:
-            probabilities = self.probabilities(scores - totals)
+        def choose(logs: Array, outputs: Array) -> Array:
+            probabilities = self.probabilities(logs.astype(np.float64))
             uniform = np.array([draws[output].next() for output in outputs])
             return drawn(probabilities, uniform)
 

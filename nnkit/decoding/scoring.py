@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.decoding.decoder import Array, DecoderStep, Sentences, next_scores
+from nnkit.decoding.decoder import Array, DecoderStep, Sentences, checked_logs, totals_with
 from nnkit.decoding.method import Decoding
 
 
@@ -38,7 +38,8 @@ def score_outputs(
     for t in range(int(lengths.max(initial=0))):
         log_probabilities, weights, state = step(state, inputs)
         inputs = np.array([outputs[int(i)][t] for i in live])
-        totals[live] = next_scores(log_probabilities, totals[live])[inputs, np.arange(len(live))]
+        logs = checked_logs(log_probabilities)
+        totals[live] = totals_with(logs, totals[live], inputs, np.arange(len(live)))
         if weights is not None:
             for column, i in enumerate(live.tolist()):
                 own = weights[:, column].astype(np.float64)

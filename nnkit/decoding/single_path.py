@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.decoding.decoder import Array, DecoderStep, Sentences, next_scores
+from nnkit.decoding.decoder import Array, DecoderStep, Sentences, checked_logs, totals_with
 from nnkit.decoding.method import Hypothesis
 from nnkit.decoding.restrictions import FINISHES, GOES_ON, Restrictions
 
-# Chooses the next symbols (K,), given the log-probabilities of the outputs with each of them,
-# (symbols, K), −∞ where they are not permitted; those so far (K,); and the numbers of the outputs.
-Choose = Callable[[Array, Array, Array], Array]
+# Chooses the next symbols (K,), given the log-probabilities of each, (symbols, K), −∞ where it is
+# not permitted, and the numbers of the outputs (K,).
+Choose = Callable[[Array, Array], Array]
 
 
 def follow(
@@ -41,10 +41,10 @@ def follow(
     length = 0
     while len(outputs):
         log_probabilities, _, state = step(state, inputs)
-        scores = next_scores(log_probabilities, totals)
-        restrictions.apply(scores, history[:length], owners)
-        inputs = choose(scores, totals, outputs)
-        totals = scores[inputs, np.arange(len(inputs))]
+        logs = checked_logs(log_probabilities)
+        restrictions.apply(logs, history[:length], owners)
+        inputs = choose(logs, outputs)
+        totals = totals_with(logs, totals, inputs, np.arange(len(inputs)))
         if length == len(history):
             history = np.concatenate([history, np.empty_like(history)])
         history[length] = inputs

@@ -202,7 +202,7 @@ class Program:
             weights: the weights of samples or rows; None if all are equal.
         """
         self._take(X)
-        self._take_targets(T, weights)
+        self._take_targets(T, weights, len(X))
         self.structure.share = 1.0
         loss = self._evaluate(self._address, len(X))
         return loss, self.outputs[: self._rows(len(X))]
@@ -210,7 +210,7 @@ class Program:
     def gradient(self, X: Array, T: Array, weights: Array | None, share: float = 1.0) -> float:
         """The mean loss; writes its gradient. Both are multiplied by `share`."""
         self._take(X)
-        self._take_targets(T, weights)
+        self._take_targets(T, weights, len(X))
         self.structure.share = share
         return float(self._gradient(self._address, len(X)))
 
@@ -336,13 +336,23 @@ class Program:
         starts, *_ = self._steps
         return samples * self.positions if starts is None else int(starts[-1])
 
-    def _take_targets(self, T: Array, weights: Array | None) -> None:
+    def _take_targets(self, T: Array, weights: Array | None, samples: int) -> None:
+        """Copies the targets and weights of all rows.
+
+        Raises:
+            ValueError: there are more or fewer than rows.
+            IndexError: there is a class that does not exist.
+        """
+        rows = self._rows(samples)
+        for values in (T, weights):
+            if values is not None and len(values) != rows:
+                raise ValueError(f"{len(values)} targets or weights for {rows} outputs")
         if self.positions is not None:
             _check_numbers("class", T, self.outputs.shape[1])
-        (self.targets if self.positions is None else self.classes)[: len(T)] = T
+        (self.targets if self.positions is None else self.classes)[:rows] = T
         self.structure.weight = None
         if weights is not None:
-            self.weights[: len(weights)] = weights
+            self.weights[:rows] = weights
             self.structure.weight = self.weights.ctypes.data
 
     def release(self) -> None:

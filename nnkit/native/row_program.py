@@ -108,7 +108,7 @@ class RowProgram(Program):
         self, samples: int, classes: Array, weights: Array | None
     ) -> tuple[float, Array]:
         """The mean loss of the classes of rows, outside training, and the outputs."""
-        self._take_targets(classes, weights)
+        self._take_targets(classes, weights, samples)
         self.structure.share = 1.0
         loss = self._evaluate(self._address, samples)
         return loss, self.outputs[: self._rows(samples)]
@@ -117,6 +117,6 @@ class RowProgram(Program):
         self, samples: int, classes: Array, weights: Array | None, share: float
     ) -> float:
         """The mean loss of the classes of rows; writes its gradient. Both are times `share`."""
-        self._take_targets(classes, weights)
+        self._take_targets(classes, weights, samples)
         self.structure.share = share
         return float(self._gradient(self._address, samples))

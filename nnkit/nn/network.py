@@ -7,6 +7,7 @@ from math import isfinite
 
 import numpy as np
 
+from nnkit.nn.activations.softmax import log_softmax
 from nnkit.nn.chain import bind_chain
 from nnkit.nn.layer import Binding, Layer
 from nnkit.nn.layer_spec import Stage
@@ -84,8 +85,7 @@ class Network:
         Z = self.body.forward(without_padding(X, now), now)
         output = self.output
         if self.fused and output is not None and output.tag() == "softmax":
-            Z = Z - np.maximum.reduce(Z, axis=0)
-            return Z - np.log(np.add.reduce(np.exp(Z), axis=0))
+            return log_softmax(Z)
         Y = self._output(Z, now)
         if output is not None and output.log_probability:
             return Y.copy()

@@ -451,25 +451,29 @@ def test_no_sentences_give_no_outputs() -> None:
 # Parts
 
 
-@given(seeds, st.integers(1, 6), st.integers(1, 7))
-def test_the_best_candidates_are_those_of_a_full_sort(seed: int, width: int, count: int) -> None:
+@given(seeds, st.integers(1, 6), st.integers(1, 7), st.sampled_from([1, 9, 1 << 19]))
+def test_the_best_candidates_are_those_of_a_full_sort(
+    seed: int, width: int, count: int, chunk: int
+) -> None:
+    """However many columns are looked at together."""
     rng = np.random.default_rng(seed)
     owners = np.repeat(np.arange(3), rng.integers(1, 4, size=3))
-    scores = rng.integers(4, size=(count, len(owners))).astype(float)
-    scores[scores == 0] = -np.inf
-    found = list(
-        zip(*(part.tolist() for part in best_candidates(scores, owners, width)), strict=True)
-    )
+    logs = -rng.integers(4, size=(count, len(owners))).astype(np.float32)
+    logs[logs == 0] = -np.inf
+    totals = -rng.integers(3, size=len(owners)).astype(float)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnkit.decoding.candidates.CHUNK", chunk)
+        parts = best_candidates(logs, totals, owners, width)
     expected = []
     for owner in range(3):
         own = [
-            (-scores[s, c], c, s)
+            (-totals[c] - logs[s, c], c, s)
             for c in np.flatnonzero(owners == owner).tolist()
             for s in range(count)
-            if scores[s, c] > -np.inf
+            if logs[s, c] > -np.inf
         ]
-        expected += [(c, s, rank) for rank, (_, c, s) in enumerate(sorted(own)[:width])]
-    assert found == expected
+        expected += [(c, s, -low, rank) for rank, (low, c, s) in enumerate(sorted(own)[:width])]
+    assert list(zip(*(part.tolist() for part in parts), strict=True)) == expected
 
 
 @given(seeds, st.integers(1, 4), st.integers(0, 9))

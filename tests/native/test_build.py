@@ -20,6 +20,7 @@ from nnkit.native.platforms import (
     library_path,
 )
 from tests.cli.program import plain_environment
+from tools.cross_compile import MOST_BYTES
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +32,7 @@ def test_the_sources_compile_without_a_warning(tmp_path: Path) -> None:
     assert path == library_path(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
     assert usable_kernels(load(path))
-    assert path.stat().st_size < 1_000_000
+    assert path.stat().st_size < MOST_BYTES
 
 
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler", "sh -c 'echo broken; exit 3'"])

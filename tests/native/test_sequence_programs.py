@@ -211,3 +211,14 @@ def test_ids_and_classes_that_there_are_not_are_refused(name: str, wrong: int) -
             network.loss_and_gradient(X, T, Pass())
         numbers[2, 3] = before
     network.loss_and_gradient(X, T, Pass())
+
+
+@pytest.mark.parametrize("count", [SAMPLES - 1, SAMPLES + 1])
+@pytest.mark.parametrize("program", [False, True])
+def test_each_sequence_has_a_length(count: int, program: bool) -> None:
+    model = model_named("lstm")
+    model.execution = Execution(program=program)
+    X, T = batch(model, None)
+    network = model.network(SAMPLES, (LENGTH,))
+    with pytest.raises(ValueError, match=r"lengths for|broadcast"):
+        network.loss_and_gradient(X, T, Pass(lengths=np.full(count, LENGTH)))

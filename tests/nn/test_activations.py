@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
+from scipy import special
 
 from nnkit.nn.activations import AnyActivation
 from nnkit.nn.activations.function import Function
 from nnkit.nn.activations.linear import Identity
-from nnkit.nn.activations.softmax import Softmax
+from nnkit.nn.activations.softmax import Softmax, log_softmax
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Layer
 from nnkit.nn.layer_spec import Stage
@@ -161,3 +162,13 @@ def test_small_values_keep_their_digits(kind: str) -> None:
     Z = np.array([[-80.0, -40.0, -20.0, -10.0, -3.0]])
     for of in (forward, lambda a, z: backward(a, z, np.ones_like(z))):
         np.testing.assert_allclose(of(activation, Z.astype("f4")), of(activation, Z), rtol=2e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (5, 1, 7), (4, 2, 3), (6, 1, 0)])
+@pytest.mark.parametrize("chunk", [1, 12, 1 << 17])
+def test_log_softmax_is_scipys_however_many_columns_are_computed_together(
+    shape: tuple[int, ...], chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnkit.nn.activations.softmax.CHUNK", chunk)
+    Z = 30 * np.random.default_rng(0).normal(size=shape)
+    np.testing.assert_allclose(log_softmax(Z), special.log_softmax(Z, axis=0), rtol=1e-12)

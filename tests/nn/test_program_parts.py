@@ -146,6 +146,19 @@ def test_batches_of_another_size_are_refused(
             network.evaluate(X, T)
 
 
+@pytest.mark.parametrize("count", [9, 11])
+@pytest.mark.parametrize("program", [False, True])
+def test_targets_and_weights_for_other_samples_are_refused(count: int, program: bool) -> None:
+    model = model_of([{"dense": 7}, {"dense": 3}], (5,))
+    model.execution = Execution(program=program)
+    X, T = batch_of(model, 10)
+    network, mistake = model.network(10), r"targets or weights|shape"
+    with pytest.raises(ValueError, match=mistake):
+        network.loss_and_gradient(X, np.ones((3, count)), Pass())
+    with pytest.raises(ValueError, match=mistake):
+        network.loss_and_gradient(X, T, Pass(), np.ones(count))
+
+
 SHAPES: list[tuple[int, list[int], int]] = [
     (1, [1], 1),
     (3, [2], 1),

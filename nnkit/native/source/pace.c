@@ -14,8 +14,8 @@ static const double TRIALS = 0.02;       /* the share of time that trials of the
 static const double BETWEEN_TRIALS = 10; /* spells, at least */
 static const double NEWEST = 0.25;       /* the weight of the newest spell in the mean */
 static const double EARLY_TRIALS = 4;    /* each after half the time of the next */
-static const double LONGEST_WAIT = 60;   /* seconds of work between trials of short spells */
-static const double MOST_SPELLS = 1000;  /* of work between trials of long ones */
+static const double LONGEST_WAIT = 120;  /* seconds of work between trials of short spells */
+static const double MOST_SPELLS = 10000; /* of work between trials of long ones */
 
 double seconds(void) {
 #if defined(_WIN32) /* where compilers lack the function below, or have it in a library apart */

@@ -10,6 +10,8 @@ from nnkit.native.kernel_kinds import ActivationKind
 from nnkit.native.program_layer import ProgramFunction
 from nnkit.nn.activations.function import Array, Function
 
+CHUNK = 1 << 17  # values that are computed together, which fit in the cache
+
 
 class Exponential(Function):
     """f(z) = e^z: for outputs that are rates or counts, with the loss `poisson`; f′ = y."""
@@ -49,6 +51,23 @@ class Softmax(Function):
         np.multiply(dY, saved, out=work)
         np.subtract(dY, np.add.reduce(work, axis=0), out=dY)
         np.multiply(dY, saved, out=dY)
+
+
+def log_softmax(Z: Array) -> Array:
+    """The logarithms of the softmax of Z (units, …, N), as a view of rows, (…·N, units).
+
+    A few rows at a time stay in the cache until they are finished, which matters for large
+    vocabularies; and so the largest of a column are found without a copy.
+    """
+    columns = Z.reshape(len(Z), -1)
+    logs = np.empty(columns.shape[::-1], Z.dtype)
+    size = max(1, CHUNK // len(Z))
+    for start in range(0, len(logs), size):
+        rows = logs[start : start + size]
+        rows[...] = columns[:, start : start + size].T
+        rows -= np.maximum.reduce(rows, axis=1, keepdims=True)
+        rows -= np.log(np.add.reduce(np.exp(rows), axis=1, keepdims=True))
+    return logs.T.reshape(Z.shape)
 
 
 class LogSoftmax(Function):

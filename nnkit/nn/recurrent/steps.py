@@ -48,7 +48,12 @@ class Steps:
             positions: the number of positions of the longest sequence, T.
             samples: the number of sequences, N.
             lengths: the length of each sequence, (N,); None if all have `positions`.
+
+        Raises:
+            ValueError: there is not one length for each sequence.
         """
+        if lengths is not None and len(lengths) != samples:
+            raise ValueError(f"{len(lengths)} lengths for {samples} sequences")
         self._samples = samples
         self.counts = [samples] * positions
         self.order: Array | None = None
