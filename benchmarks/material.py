@@ -1,5 +1,7 @@
 """Writes the data and weights shared by all contenders: `python -m benchmarks.material ROW FOLDER`.
 
+A third argument, `noise`, replaces the black pixels of the images to predict by noise.
+
 It runs as a separate process to keep the driver small: on Linux, a worker's peak memory is never
 less than that of the process that started it.
 """
@@ -11,14 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers.networks import INPUTS, ROWS
+from benchmarks.peers.networks import INPUTS, ROWS, Array
 from benchmarks.peers.nnkit_peer import NnkitTraining, blocks
 from benchmarks.peers.protocol import Assignment, Material
 from nnkit.errors import NnkitError
 
+NOISE = 0.1  # the largest grey value of pixels that would be black
+
 
 def main() -> None:
-    row, material = ROWS[sys.argv[1]], Material(Path(sys.argv[2]))
+    row, material, is_noisy = ROWS[sys.argv[1]], Material(Path(sys.argv[2])), len(sys.argv) > 3
     try:
         training = NnkitTraining(Assignment("training", row, row.batches[0], "", "", material))
     except NnkitError as error:
@@ -28,13 +32,21 @@ def main() -> None:
     for prefix, name, count in (("", "train", row.images), ("test_", "test", None)):
         data = task.prepare(task.sets[name], model)
         inputs = np.asarray(data.inputs[:count], np.float32)
+        if is_noisy and name == "test":
+            inputs = without_zeros(inputs)
         material.save(f"{prefix}inputs", inputs.reshape(len(inputs), INPUTS))
         material.save(f"{prefix}classes", data.targets[:count])
     material.save_weights("initial", weights)
     training.repeat(row.repetitions)
     material.save_weights("trained", weights)
-    images = np.asarray(task.prepare(task.sets["test"], model).inputs)
-    material.save("test_outputs", model.forward(images[: row.answered]))
+    images = material.load("test_inputs")[: row.answered].reshape(-1, *model.input_shape)
+    material.save("test_outputs", model.forward(images))
+
+
+def without_zeros(X: Array) -> Array:
+    """Replaces zeros by small random numbers."""
+    noise = np.random.default_rng(0).uniform(0, NOISE, X.shape).astype(X.dtype)
+    return np.where(X == 0, noise + np.finfo(X.dtype).eps, X)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from benchmarks.measurement import best_peer
 
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
 SIMPLE_CHAINS = "https://julialang.org/blog/2022/04/simple-chains/"
+NOISE = "The images to predict have noise in place of black pixels."
 JOBS = {"training": "Training", "inference": "Inference"}
 
 
@@ -32,9 +33,10 @@ def markdown(report: dict[str, Any], explanation: str = "../README.md") -> str:
     details = "\n\n".join(f"### {title}\n\n{_details(report, job)}" for job, title in JOBS.items())
     vectors = f" ({machine['vectors']})" if machine["vectors"] else ""
     memory = f"{machine['memory_bytes'] / 1e9:.0f} GB"
+    noise = f"{NOISE}\n\n" if report.get("noise") else ""
     return f"""# Speed on MNIST
 
-Samples/s are medians of {report["rounds"]} rounds in which all contenders took turns, for
+{noise}Samples/s are medians of {report["rounds"]} rounds in which all contenders took turns, for
 {report["seconds"]:g} s each, or for one repetition where that takes longer. *nnkit ÷* is the speed
 of nnkit divided by the contender's: the median of the rounds, with the lowest and highest ratio.
 *Of the peak* is the speed relative to the machine's fastest matrix product on as many threads.

@@ -52,6 +52,7 @@ def main() -> None:
         "machine": here,
         "rounds": options.rounds,
         "seconds": options.seconds,
+        "noise": options.noise,
         "busy_before": busy,
         "versions": {},
         "peaks": measured_peaks(),
@@ -61,7 +62,7 @@ def main() -> None:
     with TemporaryDirectory(prefix="nnkit-bench-") as name:
         root = Path(name)
         for number, task in enumerate(tasks):
-            folder = material(task, root)
+            folder = material(task, root, options.noise)
             left = 60 * options.minutes - (perf_counter() - began)
             share = max(LEAST_SECONDS, left / (len(tasks) - number))
             able = [c for c in contenders if c.settings(task.row, task.job, task.batch)]
@@ -100,12 +101,13 @@ def installed(contenders: Sequence[Contender]) -> list[Contender]:
     return found
 
 
-def material(task: Task, root: Path) -> Path:
+def material(task: Task, root: Path, noise: bool) -> Path:
     """Returns the folder with the data and weights of a task's row, written if need be."""
     folder = root / task.row.name
     if not folder.exists():
         folder.mkdir()
         command = [sys.executable, "-m", "benchmarks.material", task.row.name, str(folder)]
+        command += ["noise"] if noise else []
         if subprocess.run(command, cwd=ROOT, check=False).returncode:
             sys.exit(1)  # the error has been printed
     return folder
@@ -137,6 +139,7 @@ def _options() -> argparse.Namespace:
     add("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
     add("--jobs", nargs="+", choices=JOBS, default=JOBS, metavar="JOB", help=" or ".join(JOBS))
     add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    add("--noise", action="store_true", help="images to predict have no black pixels, but noise")
     add("--output", type=Path, default=RESULTS, metavar="FOLDER", help="for all files")
     options = parser.parse_args()
     for name, value in (SHORT if options.short else WHOLE).items():

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.errors import DivergedError, GateError, NnkitError
+from nnkit.processors import usable_processors, within_quota
 
 Array = NDArray[Any]
 Value = TypeVar("Value")
@@ -101,7 +102,7 @@ class Ranks:
 
     def processors(self) -> int:
         """The number of processors for each of the ranks on this machine, at least one."""
-        return len(usable_processors())
+        return within_quota(len(usable_processors()))
 
 
 ALONE = Ranks()
@@ -125,7 +126,7 @@ class MPIRanks(Ranks):
         self.known: Exception | None = None  # the last error that all ranks know of
         neighbours = communicator.Split_type(_mpi().COMM_TYPE_SHARED)  # ranks on this machine
         usable = set[int]().union(*neighbours.allgather(usable_processors()))
-        self._processors = max(1, len(usable) // neighbours.size)
+        self._processors = max(1, within_quota(len(usable)) // neighbours.size)
         neighbours.Free()
 
     def sum_in_place(self, values: Array) -> None:
@@ -254,10 +255,3 @@ def _finish(request: Any) -> None:
     while not request.Test():
         if perf_counter() > patient_from:
             sleep(PAUSE)
-
-
-def usable_processors() -> frozenset[int]:
-    """The numbers of the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return frozenset(os.sched_getaffinity(0))
-    return frozenset(range(os.cpu_count() or 1))

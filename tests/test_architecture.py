@@ -29,7 +29,17 @@ MAY_IMPORT = {
     "runs": {"config"},
     "optim": {"config", "native", "nn"},
     "task": {"config", "decoding", "metrics", "nn", "data", "optim"},
-    "inference": {"config", "decoding", "metrics", "native", "nn", "data", "runs", "task"},
+    "inference": {
+        "baselines",
+        "config",
+        "decoding",
+        "metrics",
+        "native",
+        "nn",
+        "data",
+        "runs",
+        "task",
+    },
     "training": {
         "config",
         "metrics",

@@ -125,6 +125,7 @@ class NnkitInference(Inference):
         trained = self.material.weights("trained")
         for block, weights in zip(blocks(self.model, self.row), trained, strict=True):
             block[...] = weights
+        self.model.freeze()  # as a loaded model is
         self.parts = [*batches(self.X.reshape(-1, *IMAGE), self.batch)]
         self.execution = self._execution()
 

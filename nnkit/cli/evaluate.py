@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from nnkit.cli.written_table import written_table
 if TYPE_CHECKING:
     from nnkit.inference.class_report import ClassReport, LabelReport
     from nnkit.inference.report import Report
+    from nnkit.inference.trivial_baseline import TrivialBaseline
 
 MOST_IN_A_MATRIX = 20  # classes; beyond that, only the most confused pairs are shown
 MOST_PAIRS = 10
@@ -51,6 +53,9 @@ def evaluate(
     preprocessed as in training. With --data, columns are matched by name and classes by their
     names; the gates of the test set apply to other data, except for those with a baseline.
 
+    Metrics of texts and time series stand beside those of the simplest model, as baseline: copying
+    the source, the most frequent tag of each word, n-grams, the last value.
+
     Of a network that translates texts, metrics given the symbols before each (teacher forcing)
     stand apart from those of the texts that it writes by itself, which have 95 % bootstrap
     intervals. --decoding compares methods; gates are judged with the first.
@@ -78,7 +83,9 @@ def evaluate(
         _render(path, report, data)
         if model.config.data.target.scales:
             say("loss is that of the scaled targets, as in training; the other metrics are not")
-        say_wrapped(*report.warnings)
+        say_wrapped(
+            *(_with_config(warning, path) for warning in report.warnings), *_of_bleu(report)
+        )
     if predictions is not None:
         say(f"wrote {predictions}: {report.prediction_count:,} predictions")
     for name in incomparable_gates(path, model, report):
@@ -98,17 +105,48 @@ def _render(path: Path, report: Report, data: Path | None) -> None:
         rows.append(("threshold", show(report.threshold)))
     of_written = report.written[0].figures if report.written else {}
     headline = [name for name in _headline(report) if name not in of_written]
-    rows += [(name, show_figure(name, report.figures[name])) for name in headline]
+    rows += [(name, _figure(report, name)) for name in headline]
+    if report.baseline is not None and not report.written:
+        rows.append(("baseline", _shown_baseline(report.baseline)))
     width = max(len(name) for name, _ in rows)
     for name, shown in rows:
         print(f"{name:{width}}  {shown}")
     if report.written:
-        print(f"\n{written_table(report.written)}")
+        print(f"\n{written_table(report.written, report.baseline)}")
     if report.by_class is not None:
         print(f"\n{_by_class(report.by_class)}")
         print(f"\n{_confusions(report.by_class)}")
     if report.by_label is not None:
         print(f"\n{_by_label(report.by_label)}")
+
+
+def _with_config(warning: str, checkpoint: Path) -> str:
+    """A warning whose commands name the config in the folder of the run, if there is one."""
+    from nnkit.inference.copying import CONFIG
+
+    config = checkpoint.parent.parent / "config.yaml"
+    return warning.replace(f" {CONFIG} ", f" {config} ") if config.is_file() else warning
+
+
+def _of_bleu(report: Report) -> Iterator[str]:
+    """Yields why BLEU is 0 although some texts are right."""
+    if report.written and report.figures["exact_match"] and not report.figures["bleu"]:
+        yield "bleu is 0 because no text that is right has 4 words; chrf suits such short texts"
+
+
+def _figure(report: Report, name: str) -> str:
+    """A metric, with its 95 % interval if that is known."""
+    shown = show_figure(name, report.figures[name])
+    if name not in report.intervals:
+        return shown
+    low, high = (show_figure(name, bound) for bound in report.intervals[name])
+    return f"{shown} ({low} to {high})"
+
+
+def _shown_baseline(baseline: TrivialBaseline) -> str:
+    """The simplest model with its metrics."""
+    figures = (f"{name} {show_figure(name, value)}" for name, value in baseline.figures.items())
+    return f"{', '.join(figures)}: {baseline.model}"
 
 
 def _headline(report: Report) -> list[str]:

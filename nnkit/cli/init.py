@@ -50,29 +50,19 @@ def init(
     """Write a commented starter config for your data.
 
     DATA is a table (.csv, .tsv, any delimited text), a file of texts (pairs of texts separated by
-    a tab, tagged sentences, or plain text), a folder of pictures with a folder for each class, or
-    arrays (.npz, .npy); without it, the config is for MNIST.
+    a tab, tagged sentences, or plain text), a folder of plain texts, a folder of pictures with a
+    folder for each class, or arrays (.npz, .npy); without it, the config is for MNIST.
 
     For a table, each column is reported: what it contains, and what becomes of it. Whatever had to
     be decided is said, and is in the config with its reason.
     """
-    from nnkit.errors import UsageError
-    from nnkit.files import write_new
     from nnkit.task.starters import starter_for
     from nnkit.task.starters.table_options import TableOptions
 
     if csv is not None:  # as it was written before
         data, output = csv, output or data
         say(f"`nnkit init --csv` is now `nnkit init {csv}{f' -o {output}' if output else ''}`")
-    if data is not None and data.suffix.lower() in CONFIGS:
-        raise UsageError(
-            f"{data} is a config; `nnkit init -o {data}` writes one for MNIST, "
-            f"`nnkit init DATA -o {data}` one for your data"
-        )
-    path = output or Path(f"{data.stem}.yaml" if data is not None else "config.yaml")
-    check_output(path)
-    if path.exists():
-        raise UsageError(f"{path} already exists; choose another name with -o")
+    path = _new_config(data, output)
     of_rows, of_texts = _tasks(task)
     options = TableOptions(
         labels=tuple(label or ()),
@@ -88,16 +78,48 @@ def init(
     sets = {"validation": validation, "test": test}
     held_out = {name: place for name, place in sets.items() if place is not None}
     starter = starter_for(data, options, path.parent, held_out)
-    try:
-        write_new(path, starter.text)
-    except FileExistsError:
-        raise UsageError(f"{path} already exists; choose another name with -o") from None
+    _write(path, starter.text)
     if as_json:
         columns = [column.record() for column in starter.columns]
         print_json({"config": str(path), "columns": columns, "remarks": list(starter.remarks)})
         return
     _report(starter)
     say(f"wrote {path}; `nnkit train {path}` trains it")
+
+
+def _new_config(data: Path | None, output: Path | None) -> Path:
+    """The file to write, named after the data by default.
+
+    Raises:
+        UsageError: it exists, cannot be written, or the data is a config itself.
+    """
+    from nnkit.errors import UsageError
+
+    if data is not None and data.suffix.lower() in CONFIGS:
+        raise UsageError(
+            f"{data} is a config; `nnkit init -o {data}` writes one for MNIST, "
+            f"`nnkit init DATA -o {data}` one for your data"
+        )
+    path = output or Path(f"{data.stem}.yaml" if data is not None else "config.yaml")
+    check_output(path)
+    if path.exists():
+        raise UsageError(f"{path} already exists; choose another name with -o")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a config.
+
+    Raises:
+        UsageError: it exists by now.
+    """
+    from nnkit.errors import UsageError
+    from nnkit.files import write_new
+
+    try:
+        write_new(path, text)
+    except FileExistsError:
+        raise UsageError(f"{path} already exists; choose another name with -o") from None
 
 
 def _tasks(task: TaskKind | None) -> tuple[TableTask | None, TextTask | None]:

@@ -6,8 +6,8 @@ that is not text does not spoil the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nnkit.cli.standard_input import Input
@@ -51,7 +51,7 @@ def lines_of_file(file: Input) -> Iterator[TextLine]:
     Raises:
         DataError: the file cannot be read, or is UTF-16.
     """
-    from nnkit.data.idx import read_bytes
+    from nnkit.data.gzip_files import read_bytes
     from nnkit.data.text.text_lines import BYTE_ORDER_MARK, check_not_utf16
 
     content = read_bytes(file.path)
@@ -61,6 +61,25 @@ def lines_of_file(file: Input) -> Iterator[TextLine]:
         lines.pop()
     for number, line in enumerate(lines, 1):
         yield _line(file.name, number, line.removesuffix(b"\r"))
+
+
+def source_column(lines: Iterable[TextLine], column: int | str) -> list[TextLine]:
+    """Lines of which those with tabs are cut to the column of the sources, as in training.
+
+    Args:
+        lines: the lines of a file.
+        column: the column: its index from 0, or its name in the first line.
+    """
+    found = list(lines)
+    index = column
+    if isinstance(index, str):
+        names = found[0].text.split("\t") if found else []
+        index = names.index(index) if index in names else 0
+    cells = [line.text.split("\t") for line in found]
+    return [
+        replace(line, text=own[index]) if len(own) > 1 and -len(own) <= index < len(own) else line
+        for line, own in zip(found, cells, strict=True)
+    ]
 
 
 def texts_of_table(file: Input, source: Pairs) -> Iterator[TextLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nnkit.charts import Chart
 
 PLAIN_WIDTH = 80  # columns if the output is not a terminal
+COMMAND = "nnkit "  # the beginning of a line that is a command, to be copied as a whole
 
 
 def say(text: str) -> None:
@@ -25,9 +27,9 @@ def say(text: str) -> None:
 
 
 def say_wrapped(*notices: str) -> None:
-    """Prints messages to standard error, wrapped to 80 characters."""
-    for notice in notices:
-        say("\n".join(wrapped(notice, PLAIN_WIDTH)))
+    """Prints messages to standard error, wrapped to 80 characters but for lines of commands."""
+    for line in chain.from_iterable(map(str.splitlines, notices)):
+        say(line if line.startswith(COMMAND) else "\n".join(wrapped(line, PLAIN_WIDTH)))
 
 
 def say_error(message: str) -> None:

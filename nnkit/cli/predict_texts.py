@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnkit.cli.lines import TextLine, lines_of_file, lines_of_options, texts_of_table
-from nnkit.cli.output import say
+from nnkit.cli.lines import (
+    TextLine,
+    lines_of_file,
+    lines_of_options,
+    source_column,
+    texts_of_table,
+)
+from nnkit.cli.output import say, say_wrapped
 from nnkit.cli.predicted_lines import TextPredictionWriter, predicted_lines, say_about_lines
 from nnkit.cli.prediction_options import PredictionOutput
 from nnkit.cli.prediction_writer import Prediction
@@ -16,6 +22,7 @@ from nnkit.cli.streams import output_failure
 from nnkit.cli.text_options import TextOptions
 
 if TYPE_CHECKING:
+    from nnkit.data.sources.text_files import Pairs
     from nnkit.decoding import AnyDecoding
     from nnkit.inference.text_alignment import TextAlignment
     from nnkit.inference.trained_model import TrainedModel
@@ -77,11 +84,24 @@ def _read(
         try:
             if isinstance(source, Pairs) and source.reads_columns_of(Path(file.name)):
                 lines += texts_of_table(file, source)
+            elif isinstance(source, Pairs) and source.delimiter == "\t":
+                lines += _sources(file, source)
             else:
                 lines += lines_of_file(file)
         except DataError as error:
             unreadable.append({"path": file.name, "error": file.named(str(error))})
     return lines, unreadable
+
+
+def _sources(file: Input, source: Pairs) -> list[TextLine]:
+    """The lines of a file, or the sources on them if it is one of pairs."""
+    whole = list(lines_of_file(file))
+    lines = source_column(whole, source.source)
+    if lines != whole:
+        say_wrapped(
+            f"{file.name}: of lines with tabs, column {source.source} is read, as in training"
+        )
+    return lines
 
 
 def _alignment(

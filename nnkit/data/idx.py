@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
 from nnkit.data.dataset import Array
+from nnkit.data.gzip_files import read_bytes
 from nnkit.errors import DataError
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-GZIP_MAGIC = b"\x1f\x8b"
-MAX_BYTES = 1 << 33  # largest decompressed size of a gzip file, in bytes
 
 
 def read_idx(path: Path, dimensions: int | None = None) -> Array:
@@ -48,22 +45,3 @@ def read_idx(path: Path, dimensions: int | None = None) -> Array:
         )
     values = np.frombuffer(raw, dtype, offset=header).reshape(shape)
     return values.astype(dtype.newbyteorder("="), copy=False)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Reads a file, decompressing it if it is gzip.
-
-    Raises:
-        DataError: the file cannot be read, or the gzip data is damaged.
-    """
-    try:
-        raw = path.read_bytes()
-        if not raw.startswith(GZIP_MAGIC):
-            return raw
-        with gzip.open(path) as file:
-            content = file.read(MAX_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip ({error}); download it again") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return content

@@ -101,7 +101,11 @@ class EvaluationSets:
                     "file is evaluated"
                 )
             if name not in task.sets:
-                raise UsageError(f"there is no {name} set; available: {', '.join(task.sets)}")
+                hint = ""
+                if name == "test":  # the usual one
+                    held_out = "validation" if "validation" in task.sets else "train"
+                    hint = f"; --split {held_out} evaluates that one"
+                raise UsageError(f"there is no {name} set; available: {', '.join(task.sets)}{hint}")
             return EvaluationSet(self._fitted(task), task.sets[name], name)
 
     def _other(self, samples: Samples) -> EvaluationSet:

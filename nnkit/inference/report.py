@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,15 @@ from nnkit.decoding import AnyDecoding
 from nnkit.inference.class_report import ClassReport, LabelReport
 from nnkit.inference.evaluation import accumulate, width_of
 from nnkit.inference.set_metrics import in_words
+from nnkit.inference.trivial_baseline import TrivialBaseline
 from nnkit.inference.written_set import WrittenReport, report_on_written
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
 from nnkit.metrics.classification import ClassCounts, Confusion
+from nnkit.metrics.intervals import bootstrap_interval
 from nnkit.metrics.metric import Metric
 from nnkit.metrics.multilabel import LabelCounts
-from nnkit.metrics.spans import SpanCounts, are_bio
+from nnkit.metrics.spans import UNKNOWN, SpanCounts, are_bio
 from nnkit.nn.activation import Activation
 from nnkit.nn.model import Model
 from nnkit.nn.parallel.execution import Execution
@@ -56,6 +58,9 @@ class Report:
         written: the comparison of texts that the model writes by itself, for each decoding method;
             empty for models that write none.
         samples: the number of samples, if each has several targets; None otherwise.
+        intervals: the 95 % bootstrap interval of each metric of sequences, by resampling samples;
+            empty for other targets.
+        baseline: the metrics of the simplest model; None if none is known.
         warnings: reasons not to rely on the network.
     """
 
@@ -74,6 +79,8 @@ class Report:
     threshold: float | None
     written: tuple[WrittenReport, ...] = ()
     samples: int | None = None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    baseline: TrivialBaseline | None = None
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -95,6 +102,10 @@ class Report:
         known |= {"loss": figures.pop("loss"), "metrics": figures, "warnings": [*self.warnings]}
         if self.samples is not None:
             known["symbols"] = len(self.targets)
+        if self.intervals:
+            known["intervals"] = {name: list(bounds) for name, bounds in self.intervals.items()}
+        if self.baseline is not None:
+            known["baseline"] = self.baseline.record()
         if self.written:
             known["written"] = [each.record() for each in self.written]
         if self.threshold is not None:
@@ -223,7 +234,16 @@ def report_on(
         threshold=data.threshold,
         written=written,
         samples=len(data) if of_sequences else None,
+        intervals=_intervals(accumulator) if of_sequences else {},
     )
+
+
+def _intervals(accumulator: Accumulator) -> dict[str, tuple[float, float]]:
+    """The bootstrap intervals of metrics of sequences."""
+    return {
+        metric.name: bootstrap_interval(metric, accumulator.kept(metric.statistic))
+        for metric in accumulator.metrics
+    }
 
 
 def _metrics_for(
@@ -288,7 +308,12 @@ def _written(
 
 
 def _by_class(classes: tuple[str, ...], targets: Array, predicted: Array) -> ClassReport:
-    """The report on each class, of predictions at all positions of sequences, (Σ lengths,)."""
+    """The report on each class, of predictions at all positions of sequences, (Σ lengths,).
+
+    The tag for unknown words is left out if no word has it, because it is never predicted.
+    """
+    if classes[0] == UNKNOWN and targets.min(initial=1) and predicted.min(initial=1):
+        classes, targets, predicted = classes[1:], targets - 1, predicted - 1
     counts, confusion, weights = (
         ClassCounts(len(classes)),
         Confusion(len(classes)),

@@ -60,6 +60,7 @@ def trained_from(checkpoint: Checkpoint) -> TrainedModel:
             classes = coding.target_names or classes
         model = _network(config, header, coding)
         copy_params(checkpoint, model)
+        model.freeze()
         statistics: list[dict[str, Array]] = [{} for _ in config.data.preprocess]
         for name, array in checkpoint.part("preprocess").items():
             step, _, key = name.partition("/")

@@ -26,6 +26,7 @@ from nnkit.inference.report import Report, report_on
 from nnkit.inference.set_metrics import SetMetrics
 from nnkit.inference.text_predictions import checked_texts, tags_of
 from nnkit.inference.text_writer import TextWriter, WrittenText
+from nnkit.inference.trivial_baseline import trivial_baseline
 from nnkit.inference.verdict import constant_prediction_warning
 from nnkit.nn.activations.function import Function
 from nnkit.nn.model import Model
@@ -46,7 +47,8 @@ class TrainedModel:
     of any size, and the results are bitwise the same as in a single thread.
 
     Attributes:
-        model: the model with its trained parameters.
+        model: the model with its trained parameters, which are read-only if it was loaded: to
+            change them, set `model.params.flags.writeable`.
         config: the config that it was trained with.
         preprocessor: converts raw inputs to network inputs.
         classes: class names by number; None for labels and real targets.
@@ -379,6 +381,7 @@ class TrainedModel:
         report = report_on(
             self.model, prepared, name, self.classes, self.target_names, execution, methods
         )
+        report = replace(report, baseline=trivial_baseline(task, prepared, name))
         if name is None:
             return report
         warning = constant_prediction_warning(
@@ -388,6 +391,7 @@ class TrainedModel:
             name,
             report.figures,
             train_targets=lambda: task.targets(task.sets["train"], self.model),
+            training_loss=self.info.get("figures", {}).get("train.loss"),
         )
         return report if warning is None else replace(report, warnings=(warning,))
 

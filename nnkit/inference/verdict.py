@@ -7,7 +7,9 @@ from math import log
 
 import numpy as np
 
+from nnkit.inference.copying import copying_warning
 from nnkit.inference.evaluation import EVALUATION_BATCH, width_of
+from nnkit.inference.trivial_baseline import trivial_baseline
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.metric import TargetKind
 from nnkit.nn.loss import ClassLoss
@@ -37,13 +39,15 @@ def constant_prediction_warning(
     split: str,
     figures: Mapping[str, float],
     train_targets: Callable[[], Targets],
+    training_loss: float | None = None,
 ) -> str | None:
     """A warning that a network is no better than a constant prediction; None if it is better.
 
-    Of a forecast, it also says that it is worse than repeating the last value; of a classifier with
-    cross-entropy, that it is certain where it is wrong. Nothing is said
-    about autoencoders and networks with a decoder, nor if class weights or a decision threshold
-    ask for more than accuracy.
+    A network with a decoder is compared with copying the source instead. Of a forecast, it also
+    says that it is worse than repeating the last value; of a tagger, than the most frequent tag of
+    each word; of a classifier with cross-entropy, that it is certain where it is wrong. Nothing is
+    said about autoencoders, nor if class weights or a decision threshold ask for more than
+    accuracy.
 
     Args:
         task: the task.
@@ -53,12 +57,13 @@ def constant_prediction_warning(
         figures: the metrics of the network on it.
         train_targets: gives those of the training set, of which the constant prediction is made;
             called only if there is one.
+        training_loss: the loss on the training set; None if it is not known.
     """
     config = task.config
     if config.data.targets == "inputs" or config.activation.threshold is not None:
         return None
     if config.architecture.decoder:  # no constant text is a baseline for translations
-        return None
+        return copying_warning(config, data, split, figures, training_loss)
     if isinstance(config.loss, ClassLoss) and config.loss.class_weights is not None:
         return None
     constant = constant_prediction(train_targets())
@@ -66,7 +71,7 @@ def constant_prediction_warning(
     name = COMPARED[kind]
     reached, least = figures[name], _of_constant(name, data, constant, width_of(model, data))
     if reached > least or reached == 1 or (kind == "numbers" and reached == least):
-        return _worse_than_last_value(task, data, split, figures) or _wrongly_certain(
+        return _worse_than_baseline(task, data, split, figures) or _wrongly_certain(
             task, split, figures
         )
     remedy = ""
@@ -89,22 +94,19 @@ def constant_prediction_warning(
     )
 
 
-def _worse_than_last_value(
+def _worse_than_baseline(
     task: Task, data: PreparedSet, split: str, figures: Mapping[str, float]
 ) -> str | None:
-    """Says that a forecast is worse than repeating the last value; None if not, or for others."""
-    forecast = task.config.data.source.naive_forecast(task.sets[split].inputs[:])
-    if forecast is None:
+    """Says that a forecast or a tagger is worse than its baseline; None if not, or for others."""
+    if task.coding is not None and not data.are_tags:
         return None
-    metric = METRICS_OF["numbers"]["r2"]
-    statistic = metric.statistic(forecast.shape[1])
-    statistic.add(data.targets[:], forecast, np.ones(len(forecast)))
-    reached, naive = figures["r2"], metric.of(statistic)
-    if reached >= naive:
+    baseline = trivial_baseline(task, data, split)
+    name = COMPARED[task.target_kind]
+    if baseline is None or figures[name] >= baseline.figures[name]:
         return None
     return (
-        f"the network is worse than repeating the last value: {split}.r2 is {reached:.4g} instead "
-        f"of {naive:.4g}"
+        f"the network is worse than {baseline.model}: {split}.{name} is "
+        f"{_shown(name, figures[name])} instead of {_shown(name, baseline.figures[name])}"
     )
 
 

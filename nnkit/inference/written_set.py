@@ -12,7 +12,7 @@ import numpy as np
 
 from nnkit.data.ragged import Ragged
 from nnkit.data.sequence_batches import batches_of_similar_length
-from nnkit.data.text.references import ReferencedSources, collect_references
+from nnkit.data.text.references import ReferencedSources
 from nnkit.data.text.symbol_table import Reserved
 from nnkit.decoding import AnyDecoding
 from nnkit.decoding.decoder import Sentences
@@ -21,15 +21,13 @@ from nnkit.decoding.scoring import score_outputs, search_errors
 from nnkit.inference.text_writer import MOST_SENTENCES, MOST_TOKENS, TextWriter, WrittenText
 from nnkit.metrics import METRICS_OF
 from nnkit.metrics.accumulator import Accumulator
-from nnkit.metrics.intervals import bootstrap_values, percentile_interval
+from nnkit.metrics.intervals import bootstrap_interval
 from nnkit.metrics.metric import Metric
 from nnkit.nn.model import Model
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.task.prepared_set import Writing
-
-SEED = 0  # of the bootstrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +111,8 @@ def write_set(model: Model, writing: Writing) -> WrittenSet:
         model: a model with a decoder.
         writing: the sources with their targets, and the decoding method.
     """
-    pairs, coding = writing.pairs, writing.coding
-    assert coding.targets is not None
-    found = collect_references(
-        pairs.inputs[:].tolist(),
-        map(coding.targets.normalize, pairs.targets[:].tolist()),
-        coding.inputs.normalize,
-    )
-    writer = TextWriter(model, coding, writing.method)
+    pairs, found = writing.pairs, writing.references()
+    writer = TextWriter(model, writing.coding, writing.method)
     texts = tuple(best for best, *_ in writer.write(found.sources))
     lines = None
     if pairs.lines is not None:
@@ -138,9 +130,7 @@ def report_on_written(model: Model, writing: Writing) -> WrittenReport:
     written, metrics = write_set(model, writing), tuple(METRICS_OF["texts"].values())
     accumulator = written.accumulated(metrics)
     intervals = {
-        metric.name: percentile_interval(
-            bootstrap_values(metric, accumulator.kept(metric.statistic), SEED)
-        )
+        metric.name: bootstrap_interval(metric, accumulator.kept(metric.statistic))
         for metric in metrics
     }
     writer = TextWriter(model, writing.coding, writing.method)

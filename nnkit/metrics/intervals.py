@@ -13,6 +13,7 @@ from nnkit.random import generator
 
 LEVEL = 0.95  # of confidence
 RESAMPLES = 1000
+SEED = 0  # of the draws whose interval is reported
 
 
 def wilson_interval(successes: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
@@ -64,3 +65,13 @@ def percentile_interval(values: Array, level: float = LEVEL) -> tuple[float, flo
     """
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def bootstrap_interval(metric: Metric[C], counts: C) -> tuple[float, float]:
+    """The percentile interval of a metric by resampling samples, as evaluations report it.
+
+    Args:
+        metric: a metric of sums over samples, such as `bleu`.
+        counts: its counts over a set.
+    """
+    return percentile_interval(bootstrap_values(metric, counts, SEED))

@@ -17,16 +17,17 @@ from nnkit.metrics.sample_counts import SampleCounts
 
 Span = tuple[int, int, str]  # first position, position after the last, type
 OUTSIDE = "O"
+UNKNOWN = "<unk>"  # the tag of words whose own the training set lacks, which is outside
 
 
 def are_bio(labels: Iterable[str]) -> bool:
     """Whether all labels are BIO tags, and not all of them `O`."""
-    labels = set(labels)
-    return labels != {OUTSIDE} and all(_is_bio(label) for label in labels)
+    labels = set(labels) - {UNKNOWN}
+    return bool(labels - {OUTSIDE}) and all(_is_bio(label) for label in labels)
 
 
 def _is_bio(label: str) -> bool:
-    return label == OUTSIDE or label in ("B", "I") or label.startswith(("B-", "I-"))
+    return label in (OUTSIDE, UNKNOWN) or label in ("B", "I") or label.startswith(("B-", "I-"))
 
 
 def spans(tags: Sequence[str]) -> set[Span]:
@@ -44,7 +45,7 @@ def spans(tags: Sequence[str]) -> set[Span]:
         if current is not None and (prefix != "I" or kind != current):
             found.add((start, i, current))
             current = None
-        if prefix != OUTSIDE and current is None:
+        if prefix not in (OUTSIDE, UNKNOWN) and current is None:
             start, current = i, kind
     return found
 

@@ -14,9 +14,6 @@ from nnkit.native.program_layer import Frame, ProgramLayer
 # The least samples, and the most inputs, for which `source/dense_packed.h` may pack weights first.
 WORTH_PACKING, FEW_INPUTS = 128, 256
 
-# The least samples, and the most inputs, for which `source/dense_packed.h` may pack weights first.
-WORTH_PACKING, FEW_INPUTS = 128, 256
-
 
 def bound_layers(
     layers: Sequence[ProgramLayer],
@@ -24,6 +21,7 @@ def bound_layers(
     buffers: Allocator,
     dtype: np.dtype[Any],
     training: bool,
+    packs: bool = True,
 ) -> list[LayerBuffers]:
     """The layers of a program with their buffers.
 
@@ -33,11 +31,12 @@ def bound_layers(
         buffers: allocates the buffers.
         dtype: the type of numbers.
         training: whether gradients are computed; that of the output always is.
+        packs: whether each pass packs the weights of dense layers, for which they need room.
     """
     first = first_trained(layers)
     others, frames = _others(layers), _frames(layers)
     found: list[LayerBuffers] = []
-    packs = not training and all(layer.kind == LayerKind.DENSE for layer in layers)
+    packs = packs and not training and are_dense(layers)
     for i, layer in enumerate(layers):
         is_last = i == len(layers) - 1
         gradient_frame = None
@@ -47,7 +46,6 @@ def bound_layers(
         if layer.is_input and i > 0:
             before = found[i - 1 if layer.kind == LayerKind.SPLIT else i + others[i]]
         packed = packs and (samples >= WORTH_PACKING or layer.inputs <= FEW_INPUTS)
-        packed = packs and (samples >= WORTH_PACKING or layer.inputs <= FEW_INPUTS)
         found.append(
             LayerBuffers(
                 layer, samples, buffers, dtype, training, frames[i], gradient_frame, before, packed
@@ -55,6 +53,11 @@ def bound_layers(
         )
         found[-1].structure.other = others[i]
     return found
+
+
+def are_dense(layers: Sequence[ProgramLayer]) -> bool:
+    """Whether all layers are dense: only then do kernels use packed weights."""
+    return all(layer.kind == LayerKind.DENSE for layer in layers)
 
 
 def _others(layers: Sequence[ProgramLayer]) -> list[int]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from nnkit.native.platforms import (
     FLAGS,
+    FLAGS_OF_COMPILERS,
     FOLDER,
     INSTRUCTION_SETS,
     PRECISIONS,
@@ -30,8 +31,11 @@ from nnkit.native.platforms import (
     sources_digest,
 )
 
-COMMON = ("processor.c", "team.c", "pace.c", "decimals.c")  # compiled once, for any instruction set
+# Compiled once, for any instruction set.
+COMMON = ("processor.c", "arithmetic.c", "team.c", "pace.c", "decimals.c")
 COMPILERS = ("cc", "gcc", "clang")
+# Seconds after which the compiler is ended: when it is asked for its target, and when it compiles.
+LONGEST_PROBE, LONGEST_CALL = 60, 1800
 
 
 def build(folder: Path = FOLDER, compiler: Sequence[str] = (), extra: Sequence[str] = ()) -> Path:
@@ -47,13 +51,21 @@ def build(folder: Path = FOLDER, compiler: Sequence[str] = (), extra: Sequence[s
         The library's path.
 
     Raises:
-        BuildError: there is no compiler, there are no kernels for its processor, or it fails; the
-            message then has its output.
+        BuildError: there is no compiler, there are no kernels for its processor, it fails, or the
+            folder cannot be written to; the message then has the compiler's output.
     """
-    command = [*(compiler or find_compiler())]
-    machine, system = target_of(command)
+    try:
+        return _build(folder, compiler or find_compiler(), extra)
+    except OSError as error:  # a read-only folder, a full disk
+        raise BuildError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _build(folder: Path, compiler: Sequence[str], extra: Sequence[str]) -> Path:
+    """Compiles the library; the arguments are those of `build`."""
+    command = [*compiler]
+    kind, machine, system = kind_and_target(command)
     windows = system == "win32"
-    flags = [*FLAGS, *([] if windows else ["-fPIC"]), *extra]
+    flags = [*FLAGS, *FLAGS_OF_COMPILERS[kind], *([] if windows else ["-fPIC"]), *extra]
     linking = [
         *([] if windows else ["-lm", "-pthread"]),
         *([] if "-g" in extra else ["-Wl,-S" if system == "darwin" else "-Wl,-s"]),  # no symbols
@@ -96,34 +108,52 @@ def find_compiler() -> list[str]:
     Raises:
         BuildError: there is none.
     """
-    named = shlex.split(os.environ.get("CC", ""), posix=os.name == "posix")
+    setting = os.environ.get("CC", "")
+    try:
+        named = shlex.split(setting, posix=os.name == "posix")
+    except ValueError as error:  # a quotation that is not closed
+        raise BuildError(f"CC={setting}: {str(error).lower()}") from None
     found = named or [name for name in COMPILERS if shutil.which(name)][:1]
     if not found:
         raise BuildError(f"no C compiler found ({', '.join(COMPILERS)}, or named by CC)")
     return found
 
 
-def target_of(command: Sequence[str]) -> tuple[str, str]:
-    """The processor and the system that a compiler compiles for, as Python names them.
+def kind_and_target(command: Sequence[str]) -> tuple[str, str, str]:
+    """The kind of a compiler; the processor and system it compiles for, as Python names them.
 
     Raises:
         BuildError: the compiler does not run, or there are no kernels for its processor.
     """
-    predefined = _run([*command, "-E", "-dM", "-x", "c", "-"]).split()
+    predefined = _run([*command, "-E", "-dM", "-x", "c", "-"], LONGEST_PROBE).split()
     machines = [name for name in INSTRUCTION_SETS if f"__{name}__" in predefined]
     if not machines:
         raise BuildError("there are no compiled kernels for the processor of the compiler")
     systems = {"_WIN32": "win32", "__APPLE__": "darwin"}
-    return machines[0], next((systems[name] for name in systems if name in predefined), "linux")
+    system = next((systems[name] for name in systems if name in predefined), "linux")
+    return "clang" if "__clang__" in predefined else "gcc", machines[0], system
 
 
-def _run(command: Sequence[str]) -> str:
-    """Runs a command without input, and returns what it prints."""
-    nothing = subprocess.DEVNULL
+def _run(command: Sequence[str], seconds: float = LONGEST_CALL) -> str:
+    """Runs a command without input for up to so many seconds, and returns what it prints.
+
+    Raises:
+        BuildError: it cannot be run, it fails, or it does not end.
+    """
     try:
-        done = subprocess.run(command, stdin=nothing, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",  # messages may quote what is in another encoding
+            timeout=seconds,
+            check=False,
+        )
     except OSError as error:
         raise BuildError(f"{command[0]}: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"{command[0]} did not end within {seconds} s") from None
     if done.returncode:
         output = (done.stdout + done.stderr).strip()
         raise BuildError(f"{shlex.join(command)}: exit code {done.returncode}\n{output}")

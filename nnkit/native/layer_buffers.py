@@ -93,7 +93,7 @@ class LayerBuffers:
         self.gradient: Array | None = None
         self.states: Sequence[DirectionStates] = ()
         if packed or layer.kind == LayerKind.WINOGRAD:
-            self.structure.packed = self._empty((_packed_numbers(layer),)).ctypes.data
+            self.structure.packed = self._empty((packed_numbers(layer),)).ctypes.data
         if not is_image(layer.output_shape):
             self._bind_vectors(layer, training, gradient_frame is not None)
             return
@@ -229,7 +229,7 @@ class LayerBuffers:
         return array, ImageStructure(first, *shape, *steps[:4])
 
 
-def _packed_numbers(layer: ProgramLayer) -> int:
+def packed_numbers(layer: ProgramLayer) -> int:
     """The numbers of the weights of a layer in the order of its kernel."""
     if layer.kind == LayerKind.WINOGRAD:
         return weight_numbers(layer.input_shape[0], layer.output_shape[0])

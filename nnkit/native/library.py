@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +18,7 @@ from nnkit.native.platforms import BuildError, instruction_sets, library_path, s
 SETTING = "NNKIT_NATIVE"  # 0 for NumPy alone, or the name of an instruction set
 NUMPY = "NumPy"  # instead of an instruction set
 COMPILE = "python -m nnkit.native.build"
+ELF_MACHINES = {"x86_64": 62, "aarch64": 183}  # EM_X86_64 and EM_AARCH64 of elf.h
 
 
 class Library(NamedTuple):
@@ -91,8 +93,8 @@ def load(path: Path) -> ctypes.CDLL:
         LibraryError: it is damaged, for another system, or was compiled from other sources.
     """
     try:
-        if is_truncated(path):
-            raise LibraryError(f"{path} is incomplete; compile it again: {COMPILE}")
+        if fault := fault_of(path):
+            raise LibraryError(f"{path} {fault}; compile it again: {COMPILE}")
         functions = ctypes.CDLL(str(path))
         functions.nnkit_sources_digest.restype = ctypes.c_uint64
         compiled_from = functions.nnkit_sources_digest()
@@ -128,17 +130,22 @@ def notices() -> list[str]:
     return [f"computing with NumPy, which is slower: {cause}; {remedy}"]
 
 
-def is_truncated(path: Path) -> bool:
-    """Whether an ELF file of 64 bits ends before its last table, the section headers.
+def fault_of(path: Path) -> str:
+    """Says why an ELF file cannot be loaded, as the end of a sentence; empty if it is no such file.
 
-    Loading such a file would end the process, because the system reads beyond its end.
+    These are faults that the system does not report: of a library for another processor, glibc says
+    that there is no such file; and one that ends before its last table, the section headers, would
+    end the process, because the system reads beyond the end.
     """
     with path.open("rb") as file:
         header = file.read(64)
     if len(header) < 64:
-        return True
+        return "is incomplete"
     if header[:6] != b"\x7fELF\x02\x01":  # of 64 bits, least significant byte first
-        return False
+        return ""
+    (machine,) = unpack_from("<H", header, 0x12)
+    if machine != ELF_MACHINES.get(platform.machine(), machine):
+        return f"is not for this processor ({platform.machine()})"
     (start,) = unpack_from("<Q", header, 0x28)
     size, count = unpack_from("<HH", header, 0x3A)
-    return bool(path.stat().st_size < start + size * count)
+    return "is incomplete" if path.stat().st_size < start + size * count else ""

@@ -26,8 +26,20 @@ FLAGS = (
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fno-asynchronous-unwind-tables",
+    "-fno-unwind-tables",
 )
 
+# No copies of loops and functions for special cases: loops are over vectors already. Where it pays
+# to unroll a loop or to inline a function, the source says so.
+FLAGS_OF_COMPILERS = {
+    "gcc": (
+        "-fno-split-loops",
+        "-fno-unswitch-loops",
+        "-fno-version-loops-for-strides",
+        "-fno-ipa-cp-clone",
+    ),
+    "clang": ("-fno-unroll-loops", "-finline-hint-functions"),
+}
 
 PRECISIONS = (32, 64)  # bits of a number
 
@@ -99,7 +111,8 @@ def sources_digest() -> int:
 
     The library holds that of the sources it was compiled from.
     """
-    digest = blake2b(repr((FLAGS, PRECISIONS, INSTRUCTION_SETS)).encode(), digest_size=8)
+    settings = (FLAGS, FLAGS_OF_COMPILERS, PRECISIONS, INSTRUCTION_SETS)
+    digest = blake2b(repr(settings).encode(), digest_size=8)
     for path in sorted(SOURCE.glob("*.[ch]")):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)} ".encode() + content)

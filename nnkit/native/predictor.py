@@ -29,7 +29,7 @@ class Predictor:
         self._inputs, self._width = program.inputs, program.outputs.shape[1]
         self._dtype = program.outputs.dtype
         self._paces = [PaceStructure() for _ in range(LENGTHS)]
-        self._settings: tuple[int, int, bool, float] | None = None  # that the structure has
+        self._settings: tuple[int, int, np.dtype[Any], float] | None = None  # of the structure
         arguments = c_void_p, c_void_p, c_int64, c_void_p, c_int64
         signature = "predict", program.bits, c_int64, *arguments
         self._predict = program.library.function(*signature)
@@ -50,7 +50,8 @@ class Predictor:
             The outputs, (n, outputs), and False if something was found that is not finite.
 
         Raises:
-            ValueError: the samples have another size.
+            ValueError: the samples have another size, or are not C-ordered.
+            TypeError: they are of another type.
         """
         samples = len(X)
         if X.size != samples * self._inputs:
@@ -59,7 +60,7 @@ class Predictor:
         if samples == 0:
             return outputs, True
         length = min(samples.bit_length(), LENGTHS - 1)
-        settings = threads, length, X.itemsize == 1, factor
+        settings = threads, length, X.dtype, factor
         if settings != self._settings:  # to set them takes as long as to predict a sample
             self._set(*settings)
         quick = 0 < self._paces[length].alone * samples < QUICK
@@ -68,21 +69,29 @@ class Predictor:
         )
         return outputs, bool(is_finite)
 
-    def _set(self, threads: int, length: int, are_bytes: bool, factor: float) -> None:
+    def _set(self, threads: int, length: int, dtype: np.dtype[Any], factor: float) -> None:
         """Sets how the next batches are predicted; batches of a length are equally fast."""
+        if dtype not in (np.uint8, self._dtype):
+            raise TypeError(f"inputs of type {dtype}; {self._dtype} or uint8 expected")
         structure = self._program.structure
         structure.threads, structure.pace = threads, pointer(self._paces[length])
-        structure.inputs_are_bytes, structure.input_scale = are_bytes, factor
-        self._settings = threads, length, are_bytes, factor
+        structure.inputs_are_bytes, structure.input_scale = dtype == np.uint8, factor
+        self._settings = threads, length, dtype, factor
 
     def release(self) -> None:
         """Does nothing, because no reference to inputs is kept."""
 
 
 def address_of(array: Array) -> int:
-    """The address of a C-ordered array's memory; faster than `array.ctypes.data` if writable."""
+    """The address of a C-ordered array's memory; faster than `array.ctypes.data` if writable.
+
+    Raises:
+        ValueError: the array is not C-ordered.
+    """
     memory: Any = array  # NumPy declares arrays as buffers from Python 3.12 on
     try:
         return addressof(c_char.from_buffer(memory))
-    except TypeError:  # it is read-only
+    except TypeError:  # it is read-only, or not in one piece
+        if not array.flags.c_contiguous:
+            raise ValueError("the samples are not C-ordered") from None
         return array.ctypes.data

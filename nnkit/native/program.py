@@ -11,15 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnkit.native.bound_layers import bound_layers, first_trained
-from nnkit.native.kernel_kinds import ActivationKind, LossKind, TargetCoding
+from nnkit.native.kernel_kinds import ActivationKind, LayerKind, LossKind, TargetCoding
 from nnkit.native.layer_buffers import Allocator, of_row
 from nnkit.native.library import Library
+from nnkit.native.packed_weights import PackedWeights
 from nnkit.native.program_layer import ProgramLayer
 from nnkit.native.program_update import ProgramUpdate
 from nnkit.native.row_sizes import LINE, padded
-from nnkit.native.structures import LayerStructure, PaceStructure, ProgramStructure
+from nnkit.native.structures import (
+    LayerStructure,
+    PaceStructure,
+    PackingStructure,
+    ProgramStructure,
+)
 
 Array = NDArray[Any]
+MOST_THREADS = 64  # that a team has, as in `source/team.c`
+OVER_IDS = (LayerKind.EMBEDDING, LayerKind.ONE_HOT)
 FEW = 8  # samples that are copied faster than their address is found out
 
 
@@ -89,6 +97,7 @@ class Program:
         buffers: Allocator,
         threads: int = 1,
         training: bool = True,
+        packed: PackedWeights | None = None,
     ) -> None:
         """Binds the layers to buffers.
 
@@ -103,12 +112,14 @@ class Program:
             buffers: allocates the buffers.
             threads: the number of threads.
             training: whether gradients are computed.
+            packed: the packed weights of dense layers; None if each pass packs them.
         """
         self.library = library
         self.bits = 8 * params.dtype.itemsize
         self.samples = samples
         self.inputs, outputs = layers[0].inputs, of_row(layers[-1].output_shape)
         self.positions = layers[-1].positions
+        self._ids = next((layer.groups for layer in layers if layer.kind in OVER_IDS), None)
         rows = samples * (self.positions or 1)
         dtype = params.dtype
         self._batch = buffers.empty((samples, padded(self.inputs)), dtype)
@@ -118,16 +129,16 @@ class Program:
         self.classes = buffers.empty((0 if self.positions is None else rows,), np.dtype(np.int64))
         self.losses = buffers.empty(self.classes.shape, np.dtype(np.float64))
         self.weights = buffers.empty((rows,), dtype)
-        self._bound = bound_layers(layers, samples, buffers, dtype, training)
-        self._arrays = (params, grads, state)  # kept alive
+        self._bound = bound_layers(layers, samples, buffers, dtype, training, packed is None)
+        self._kept_alive = params, grads, state, packed
         self._steps: tuple[Array | None, Array | None, Array | None] = None, None, None
         last = self._bound[-1].output
         assert last is not None
         self.outputs = last[:, :outputs]
         self._layers = (LayerStructure * len(layers))(*(each.structure for each in self._bound))
-        self._pace = PaceStructure()
+        self._pace, self._packing = PaceStructure(), PackingStructure()
         size = max(layer.scratch_numbers for layer in layers)
-        users = max(threads, os.cpu_count() or 1) if size else 0
+        users = min(max(threads, os.cpu_count() or 1), MOST_THREADS) if size else 0
         self._scratches = buffers.empty((users, size), dtype)
         self.structure = ProgramStructure(
             layers=self._layers,
@@ -152,7 +163,10 @@ class Program:
             losses=self.losses.ctypes.data,
             batch=self._batch_address,
             steps=next((layer.positions for layer in layers if layer.positions), 0),
+            packing=pointer(self._packing),
         )
+        if packed is not None:
+            packed.bind(self.structure)
         self._address = addressof(self.structure)
         self._forward = library.function("forward", self.bits, None, c_void_p, c_int64)
         self._evaluate = library.function("evaluate", self.bits, c_double, c_void_p, c_int64)
@@ -252,9 +266,25 @@ class Program:
         structure = self.structure
         structure.draw, structure.drawn_before, structure.drawn_after = draw, before, after
 
+    def _check_ids(self, X: Array) -> None:
+        """Checks inputs that are ids, if they are."""
+        if self._ids is not None:
+            _check_numbers("id", X, self._ids)
+
     def _take(self, X: Array) -> None:
-        """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place."""
+        """Points to inputs (k, inputs), or to a copy if the kernels cannot read them in place.
+
+        Raises:
+            ValueError: there are more samples than there is room for, or they have another size.
+            IndexError: there is an id that does not exist.
+        """
         samples, inputs = X.shape
+        if samples > self.samples or inputs != self.inputs:
+            raise ValueError(
+                f"{samples} samples of {inputs} numbers; expected up to {self.samples} of "
+                f"{self.inputs}"
+            )
+        self._check_ids(X)
         itemsize = self._batch.itemsize
         in_place = (
             samples > FEW
@@ -300,6 +330,8 @@ class Program:
         return samples * self.positions if starts is None else int(starts[-1])
 
     def _take_targets(self, T: Array, weights: Array | None) -> None:
+        if self.positions is not None:
+            _check_numbers("class", T, self.outputs.shape[1])
         (self.targets if self.positions is None else self.classes)[: len(T)] = T
         self.structure.weight = None
         if weights is not None:
@@ -309,3 +341,17 @@ class Program:
     def release(self) -> None:
         """Drops the reference to the last input."""
         self._input = self._batch
+
+
+def _check_numbers(kind: str, numbers: Array, count: int) -> None:
+    """Checks that the kernels find what all of some numbers stand for.
+
+    Raises:
+        IndexError: a number is not from 0 to count - 1.
+    """
+    if numbers.size == 0:
+        return
+    least, largest = numbers.min(), numbers.max()
+    if not (least >= 0 and largest < count):
+        wrong = largest if least >= 0 else least
+        raise IndexError(f"{kind} {wrong} is not one of {count}, which are counted from 0")

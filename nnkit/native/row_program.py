@@ -88,6 +88,7 @@ class RowProgram(Program):
 
     def set_rows(self, X: Array) -> None:
         """Sets the inputs, (rows, numbers)."""
+        self._check_ids(X)
         self._input = X  # kept alive
         self.structure.input, self.structure.input_row = X.ctypes.data, X.shape[1]
 

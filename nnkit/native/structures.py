@@ -254,6 +254,15 @@ class UpdateStructure(Structure):
     )
 
 
+class PackingStructure(Structure):
+    """`struct packing`."""
+
+    _fields_ = (
+        ("is_kept", c_int64),
+        ("is_finite", c_int64),
+    )
+
+
 class ProgramStructure(Structure):
     """`struct program`."""
 
@@ -299,6 +308,7 @@ class ProgramStructure(Structure):
         ("draw", c_int64),
         ("drawn_before", c_int64),
         ("drawn_after", c_int64),
+        ("packing", POINTER(PackingStructure)),
     )
 
 

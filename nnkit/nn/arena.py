@@ -114,13 +114,17 @@ class Arena(Generic[Key, Value]):
     """Memory as large as its largest network needs; all networks bound in it are views of it.
 
     Only one network is in use at a time, by one thread: each call to `get` invalidates the network
-    returned before.
+    returned before. A copy of an arena is empty, because what is bound points to the original's
+    parameters and memory.
     """
 
     def __init__(self) -> None:
         self._memory = aligned_empty((0,), BYTE)
         self._bound: OrderedDict[Key, _Entry] = OrderedDict()  # most recently used last
         self._tenant: _Entry | None = None
+
+    def __reduce__(self) -> tuple[type[Arena[Key, Value]], tuple[()]]:
+        return Arena, ()
 
     @property
     def nbytes(self) -> int:

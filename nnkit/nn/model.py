@@ -86,6 +86,7 @@ class Model(ParameterizedChain):
             execution: execution settings; by default the model's.
             positions: the batch's positions, if they vary.
         """
+        self._find_changes()
         key = self._key(batch, False, positions, execution)
         with self._pool.lent() as arena:
             yield self._network_in(arena, key)
@@ -163,7 +164,23 @@ class Model(ParameterizedChain):
         varies, by_position = self.input_form.varies, self.output_form.positions
         return self.program is not None and not (varies or by_position or self.input_form.ids)
 
-    @cached_property
+    @property
     def predictors(self) -> PredictorPool:
         """Predictions by the compiled kernels; only if `can_predict`."""
+        self._find_changes()
+        return self._predictors
+
+    @cached_property
+    def _predictors(self) -> PredictorPool:
         return PredictorPool(self)
+
+    def _find_changes(self) -> None:
+        """Drops packed weights if the parameters may have changed since."""
+        if self.is_frozen and self.params.flags.writeable:
+            self._forget_weights(is_frozen=False)
+
+    def _forget_weights(self, is_frozen: bool) -> None:
+        """Drops the packed weights, and all networks that use them."""
+        super()._forget_weights(is_frozen)
+        self._pool = Pool(Arena)
+        self.__dict__.pop("_predictors", None)

@@ -57,8 +57,8 @@ def bind_network(
         key: the settings.
         buffers: allocates the buffers.
     """
-    needs_ranks = key.training and chain.ranks.size > 1 and chain.needs_batch
-    if key.execution.program and not needs_ranks and chain.program is not None:
+    usable = key.execution.program and not (key.training and chain.needs_ranks)
+    if usable and chain.program is not None:
         return _bind_program_network(chain, chain.program, key, buffers)
     return _bind_numpy_network(chain, key, buffers)
 
@@ -107,7 +107,8 @@ def bind_program(
     kernels = library()
     assert kernels is not None
     vectors = chain.params, chain.grads, chain.state
-    return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training)
+    packed = None if training else chain.packed_weights
+    return Program(kernels, layers, loss, *vectors, samples, buffers, threads, training, packed)
 
 
 def _bind_numpy_network(

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nnkit.native.library import library
+from nnkit.native.bound_layers import are_dense
+from nnkit.native.library import NUMPY, kernels, library
+from nnkit.native.packed_weights import PackedWeights
 from nnkit.native.program import ProgramLoss
 from nnkit.nn.activation import Activation
 from nnkit.nn.arena import Buffers
@@ -20,7 +22,7 @@ from nnkit.nn.length_limits import LengthLimits, find_limits
 from nnkit.nn.loss import Loss
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array, Layout, Shape
-from nnkit.nn.programs import Layers, program_layers, program_loss
+from nnkit.nn.programs import Layers, program_layers, program_loss, unknown_part
 from nnkit.ranks import ALONE
 
 PROGRAM_TYPES = (np.float32, np.float64)  # what the compiled kernels compute in
@@ -40,6 +42,7 @@ class ParameterizedChain:
         state_layout: the place of each block in `state`.
         execution: the default execution settings.
         ranks: the processes that train the model together, each with a copy.
+        is_frozen: whether parameters are read-only, and weights packed only once.
     """
 
     def __init__(self, stages: Sequence[Stage], loss: Loss, seed: int, dtype: str) -> None:
@@ -63,11 +66,40 @@ class ParameterizedChain:
         self.initialize()
         self.execution = Execution()
         self.ranks = ALONE
+        self.is_frozen = False
 
     def initialize(self) -> None:
         """Initializes the parameters and the running state."""
         self.layout.initialize(self.params, self.seed)
         self.state_layout.initialize(self.state, self.seed)
+
+    def freeze(self) -> None:
+        """Makes parameters and running state read-only, so that weights are packed only once.
+
+        Until then, each prediction packs them. Views that were made before must not be written to.
+        To change the parameters nevertheless, set `params.flags.writeable`: the next prediction
+        packs them anew.
+        """
+        self.params.flags.writeable = self.state.flags.writeable = False
+        self._forget_weights(is_frozen=True)
+
+    def _forget_weights(self, is_frozen: bool) -> None:
+        """Drops the packed weights."""
+        self.__dict__.pop("_kept_weights", None)
+        self.is_frozen = is_frozen
+
+    @property
+    def packed_weights(self) -> PackedWeights | None:
+        """The packed weights of a frozen network of dense layers; None of others."""
+        return self._kept_weights if self.is_frozen else None
+
+    @cached_property
+    def _kept_weights(self) -> PackedWeights | None:
+        loaded = library()
+        assert loaded is not None
+        assert self.program is not None
+        layers = self.program[0].inference
+        return PackedWeights(loaded, layers, self.params) if are_dense(layers) else None
 
     @property
     def input_form(self) -> Form:
@@ -135,6 +167,25 @@ class ParameterizedChain:
             self.stages, self.layout, self.state_layout, loss, self.seed, self.dtype
         )
         return None if layers is None else (layers, loss)
+
+    @cached_property
+    def unknown_to_kernels(self) -> str | None:
+        """The part because of which the compiled kernels do not run the network, if any."""
+        if self.program is not None or library() is None:
+            return None
+        return unknown_part(self.stages, self.layout, self.state_layout, self.loss, self.seed)
+
+    @property
+    def computed_by(self) -> str:
+        """The name of what computes the layers in training: kernels like `avx2`, NumPy or both."""
+        found = kernels()
+        one_by_one = self.unknown_to_kernels is not None or self.needs_ranks
+        return f"{NUMPY} and {found}" if one_by_one and found != NUMPY else found
+
+    @property
+    def needs_ranks(self) -> bool:
+        """Whether several ranks compute layers together in training."""
+        return self.ranks.size > 1 and self.needs_batch
 
     @cached_property
     def needs_batch(self) -> bool:

@@ -46,6 +46,7 @@ class ProgramNetwork:
         """
         self.program = program
         part, outputs = program.samples, program.outputs
+        self._samples = samples
         self._parts = [slice(at, at + part) for at in range(0, samples, part)]
         self._outputs = buffers.empty((samples, outputs.shape[1]), outputs.dtype)
         self._numpy_network = numpy_network
@@ -54,7 +55,7 @@ class ProgramNetwork:
         """The output Y (outputs, N) for X (*input shape, N)."""
         if now.observer is not None:
             return self._numpy_network().forward(X, now)
-        rows = _rows(X)
+        rows = self._rows(X)
         if len(self._parts) == 1:
             return self.program.forward(rows).T
         for part in self._parts:
@@ -67,7 +68,7 @@ class ProgramNetwork:
         """The mean loss against targets T, and the output Y, outside training."""
         if now.observer is not None:
             return self._numpy_network().evaluate(X, T, weights, now)
-        rows, loss = _rows(X), 0.0
+        rows, loss = self._rows(X), 0.0
         total = len(rows) if weights is None else max(float(np.add.reduce(weights)), 1e-30)
         for part in self._parts:
             own = None if weights is None else weights[part]
@@ -87,7 +88,21 @@ class ProgramNetwork:
         if now.observer is not None:
             return self._numpy_network().loss_and_gradient(X, T, now, weights, share)
         self.program.set_draws(now.key, now.before, now.after)
-        return self.program.gradient(_rows(X), T.T, weights, share)
+        return self.program.gradient(self._rows(X), T.T, weights, share)
+
+    def _rows(self, X: Array) -> Array:
+        """Inputs (*shape, N) with a row for each sample, (N, k)."""
+        self._check_size(X)
+        return X.T if X.ndim == 2 else X.reshape(-1, X.shape[-1]).T
+
+    def _check_size(self, X: Array) -> None:
+        """Checks the number of samples, which layers on NumPy find out by themselves.
+
+        Raises:
+            ValueError: it is not the one that the network is bound to.
+        """
+        if X.shape[-1] != self._samples:
+            raise ValueError(f"{X.shape[-1]} samples; the network is bound to {self._samples}")
 
     def release(self) -> None:
         """Drops the reference to the last input, which may be large."""
@@ -113,8 +128,3 @@ def samples_in_cache(layers: Sequence[ProgramLayer], itemsize: int) -> int:
     if any(layer.recurrences for layer in layers):
         return max(SEQUENCES // of_one // BLOCK, 1) * BLOCK
     return sys.maxsize  # vectors are small
-
-
-def _rows(X: Array) -> Array:
-    """Inputs (*shape, N) with a row for each sample, (N, k)."""
-    return X.T if X.ndim == 2 else X.reshape(-1, X.shape[-1]).T

@@ -54,16 +54,24 @@ class Translation:
         state: the place of each block of running state.
         seed: the seed of random draws.
         layers: the layers so far.
+        unknown: the first stage that the kernels do not know, by kind and name; None so far.
     """
 
     layout: Layout
     state: Layout
     seed: int
     layers: list[ProgramLayer] = field(default_factory=list)
+    unknown: str | None = None
 
     def add_all(self, stages: Sequence[Stage], block: str = "") -> bool:
         """Adds the stages of a chain; `block` is the name of the block that it is in, and a dot."""
-        return all(self._add(stage, block + stage.name) for stage in stages)
+        for stage in stages:
+            name = block + stage.name
+            if not self._add(stage, name):
+                kind = (stage.spec.applied_activation or stage.spec).tag()
+                self.unknown = self.unknown or f"'{kind}' ({name})"
+                return False
+        return True
 
     def _add(self, stage: Stage, name: str) -> bool:
         activation = stage.spec.applied_activation

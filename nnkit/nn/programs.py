@@ -74,6 +74,23 @@ def program_layers(
     return Layers(_joined(found, by_position), _joined(inference, by_position))
 
 
+def unknown_part(
+    stages: Sequence[Stage], layout: Layout, state: Layout, loss: Loss, seed: int
+) -> str:
+    """The part because of which a chain has no program, by kind and name.
+
+    Arguments are those of `program_layers`.
+    """
+    *inside, output = stages
+    translation = Translation(layout, state, seed)
+    translation.add_all(inside if program_loss(stages, loss) else stages)
+    if translation.unknown is not None:
+        return translation.unknown
+    activation = (output.spec.applied_activation or output.spec).tag()
+    where = " at each position" if output.output_form.positions else ""
+    return f"the loss '{loss.tag()}' of '{activation}'{where}"
+
+
 def layers_in_rows(
     stages: Sequence[Stage], layout: Layout, state: Layout, seed: int
 ) -> Layers | None:

@@ -52,6 +52,7 @@ class SequenceProgramNetwork(ProgramNetwork):
     def forward(self, X: Array, now: Pass = INFERENCE) -> Array:
         if now.observer is not None or now.states is not None:
             return self.other.forward(X, now)
+        self._check_size(X)
         outputs = []
         for part in self._parts:
             rows, steps = self._prepared(X[..., part], now, part)
@@ -63,6 +64,7 @@ class SequenceProgramNetwork(ProgramNetwork):
     ) -> tuple[float, Array]:
         if now.observer is not None or now.states is not None or not self._takes(T):
             return self.other.evaluate(X, T, weights, now)
+        self._check_size(X)
         outputs, losses, counts = [], [], []
         for part in self._parts:
             rows, steps = self._prepared(X[..., part], now, part)
@@ -80,6 +82,7 @@ class SequenceProgramNetwork(ProgramNetwork):
     ) -> float:
         if now.observer is not None or now.states is not None or not self._takes(T):
             return self.other.loss_and_gradient(X, T, now, weights, share)
+        self._check_size(X)
         rows, steps = self._prepared(X, now, slice(None))
         targets, own = self._targets(T, weights, slice(None), steps)
         self.program.set_draws(now.key, now.before, now.after)

@@ -15,6 +15,7 @@ from nnkit.data.ordering import FULL_SHUFFLE, Ordering
 from nnkit.data.ragged import Ragged
 from nnkit.data.sequence_batches import SequenceBatches, batch_weight
 from nnkit.data.stream_batches import StreamBatches
+from nnkit.data.text.references import ReferencedSources, collect_references
 from nnkit.decoding import AnyDecoding
 from nnkit.nn.batch_axis import batch_last
 from nnkit.nn.params import Array
@@ -42,6 +43,16 @@ class Writing:
     pairs: Samples
     coding: SequenceCoding
     method: AnyDecoding | None = None
+
+    def references(self) -> ReferencedSources:
+        """The different sources, each with all of its targets as references."""
+        coding = self.coding
+        assert coding.targets is not None
+        return collect_references(
+            self.pairs.inputs[:].tolist(),
+            map(coding.targets.normalize, self.pairs.targets[:].tolist()),
+            coding.inputs.normalize,
+        )
 
 
 @dataclass(frozen=True, slots=True)

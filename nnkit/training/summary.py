@@ -48,6 +48,7 @@ def conclude(trainer: Trainer) -> dict[str, Any]:
         evaluated,
         results[evaluated],
         lambda: trainer.sets["train"].targets,
+        results["train"]["loss"],
     )
     records = trainer.ranks.on_first(directory.read_metrics)
     summary = {

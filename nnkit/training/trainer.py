@@ -78,6 +78,11 @@ class Trainer:
         self.notices = [*task.notices, *native_notices()]
         self.has_nothing_to_resume = False
         self.model = self.initial_model()
+        if (unknown := self.model.unknown_to_kernels) is not None:
+            self.notices.append(
+                "computing layer by layer, which is slower: the compiled kernels do not know "
+                f"{unknown}"
+            )
         self.model.ranks = ranks
         # Prepare all sets now, so that errors in the test set are found before training.
         self.sets = {n: task.prepare(samples, self.model) for n, samples in task.sets.items()}
@@ -139,6 +144,7 @@ class Trainer:
             "epochs": loop.steps / loop.per_epoch,
             "threads": self.model.execution.threads,
             "ranks": self.ranks.size,
+            "computed_by": self.model.computed_by,
         }
 
     def train(
@@ -261,10 +267,10 @@ class Trainer:
             loop.progress = Progress(**{**progress, "plateau": PlateauState(**progress["plateau"])})
             self.best = Best(**header["best"])
             self.seconds = float(header["seconds"])
-            # Another number of threads could round differently.
-            self.model.execution = replace(self.model.execution, threads=int(header["threads"]))
+            threads = int(header["threads"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{checkpoint.path}: cannot be resumed from ({error})") from None
+        self._keep_threads(threads)
         if (ranks := header.get("ranks", 1)) != self.ranks.size:
             self.notices.append(
                 f"resumed with another number of processes ({ranks} → {self.ranks.size}), so "
@@ -281,6 +287,15 @@ class Trainer:
                 "resumed with different versions or on a different processor, so results may "
                 f"differ in the last digits: {', '.join(changed)}"
             )
+
+    def _keep_threads(self, threads: int) -> None:
+        """Goes on with the number of threads before, because another could round differently."""
+        if (planned := self.model.execution.threads) != threads:
+            self.notices.append(
+                f"resumed with {threads} thread{'s' * (threads > 1)}, as begun, instead of "
+                f"{planned}, for the same results"
+            )
+        self.model.execution = replace(self.model.execution, threads=threads)
 
     def save(self) -> None:
         """Writes a checkpoint from which training can be resumed, on the first rank."""

@@ -363,3 +363,24 @@ class TestGates:
         assert found.err.endswith(
             "test.accuracy is not compared with its baseline, which was measured on other data\n"
         )
+
+
+def test_texts_are_compared_with_copies_of_their_sources(program: Program, tmp_path: Path) -> None:
+    pairs = [
+        (f"{a} {b} {a}", f"{a} {b}") for a in ("hot", "wet", "big") for b in ("dog", "cat", "ox")
+    ]
+    (tmp_path / "pairs.tsv").write_text("".join(f"{x}\t{y}\n" for x, y in pairs * 4))
+    program("init", "pairs.tsv", "--task", "translation")
+    answer = program("train", "pairs.yaml", "--set", "training.epochs=1", "--quiet")
+    assert answer.code == 0, answer.err
+    told = "nnkit train pairs.yaml --set training.epochs=3"
+    assert told in answer.err.splitlines()
+    (run,) = (tmp_path / "runs").iterdir()
+    answer = program("eval", "pairs")
+    columns = [line.split(maxsplit=2) for line in answer.out.splitlines()]
+    assert ["metric", "beam", "copying the source"] in columns
+    told = f"nnkit train runs/{run.name}/config.yaml --set training.epochs=3"
+    assert told in answer.err.splitlines()
+    found = program("eval", "pairs", "--json").json
+    assert found["baseline"]["model"] == "copying the source"
+    assert found["baseline"]["metrics"].keys() == found["written"][0]["metrics"].keys()

@@ -511,9 +511,37 @@ def test_mistakes_about_a_time_series(
     assert answer.errors[0].startswith(error.format(tmp_path))
 
 
+def test_the_last_column_of_numbers_is_forecast(program: Program, tmp_path: Path) -> None:
+    rows = "".join(
+        f"2020-01-{i % 28 + 1:02},{i % 5}.5,{'on' if i % 2 else 'off'}\n" for i in range(15)
+    )
+    (tmp_path / "s.csv").write_text(f"day,load,fan\n{rows}")
+    answer = program("init", "s.csv", "--task", "forecast")
+    assert answer.code == 0
+    assert "1 row predicts the next value of 'load'" in " ".join(answer.err.split())
+
+
 def test_a_table_that_may_be_a_time_series_names_the_task(program: Program, tmp_path: Path) -> None:
     days = [f"{2000 + i // 12}-{i % 12 + 1:02}-05,{i % 12},{i % 7}.5\n" for i in range(60)]
     (tmp_path / "s.csv").write_text("day,wind,sold\n" + "".join(days))
     assert "--task forecast" in program("init", "s.csv").err
     (tmp_path / "n.csv").write_text("id,sold\n" + "".join(f"a{i},{i}.5\n" for i in range(60)))
     assert "--task forecast predicts it" in program("init", "n.csv").errors[0]
+
+
+def test_a_folder_of_texts_becomes_a_language_model(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    for name in "ab":
+        (tmp_path / "letters" / f"{name}.txt").write_text(
+            f"The letter {name} of the alphabet. " * 20
+        )
+    answer = program("init", "letters")
+    assert answer.code == 0
+    assert "taken as one long text" in answer.err
+    assert "letters: 2 text files, read one after the other" in answer.err
+    assert program("config", "validate", "letters.yaml", "--data").code == 0
+    answer = program("init", "letters", "-o", "other.yaml", "--task", "translation")
+    assert (answer.code, answer.errors) == (
+        2,
+        ["--task translation is for a file, but letters is a folder"],
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nnkit.cli.lines import TextLine, source_column
 from nnkit.cli.text_options import TextOptions
 from nnkit.errors import UsageError
 from tests.cli.program import Program
@@ -121,12 +122,46 @@ def test_lines_that_are_not_text_do_not_stop_the_others(
     assert rows[1]["error"] == answer.errors[0]
 
 
-def test_what_is_not_known_is_said(program: Program, translator: Path, tmp_path: Path) -> None:
-    (tmp_path / "in.tsv").write_text("one\tun\nzwölf\n")
+def test_what_is_not_known_is_said(
+    program: Program, translator: Path, lines_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in.tsv").write_text("one\nzwölf\n")
     answer = program("predict", "in.tsv", "-c", translator)
     assert answer.code == 0
-    assert "3 of 4 symbols are not in the vocabulary: '\\t', 'un', ' zwölf'" in answer.err
+    assert "1 of 2 symbols is not in the vocabulary: ' zwölf'" in answer.err
+    (tmp_path / "in.tsv").write_text("one\tun\n")
+    answer = program("predict", "in.tsv", "-c", lines_model)
     assert "a tab is part of the text in in.tsv:1" in answer.err
+
+
+def test_the_sources_of_a_file_of_pairs_are_read_as_in_training(
+    program: Program, translator: Path, tmp_path: Path
+) -> None:
+    """As many lines come out as go in, also where a line has no tab or no source."""
+    (tmp_path / "in.tsv").write_text("one\tun\nthree\n\tdeux\nsix\tsix\tsix\n")
+    answer = program("predict", "in.tsv", "-c", translator)
+    assert (answer.code, answer.out) == (0, "un\ntrois\n\nsix\n")
+    assert answer.err == "in.tsv: of lines with tabs, column 0 is read, as in training\n"
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (0, ["fr", "un", "trois", "six"]),
+        (1, ["en", "one", "trois", ""]),
+        (-1, ["en", "one", "trois", ""]),
+        (2, ["fr\ten", "un\tone", "trois", "six\t"]),
+        ("en", ["en", "one", "trois", ""]),
+        ("other", ["fr", "un", "trois", "six"]),
+    ],
+)
+def test_a_column_of_lines_with_tabs(column: int | str, expected: list[str]) -> None:
+    texts = ["fr\ten", "un\tone", "trois", "six\t"]
+    lines = [TextLine("in.tsv", i, text) for i, text in enumerate(texts, 1)]
+    found = source_column(lines, column)
+    assert [line.text for line in found] == expected
+    assert [line.line for line in found] == [1, 2, 3, 4]
+    assert source_column([], column) == []
 
 
 def test_n_best_and_scores(program: Program, translator: Path) -> None:

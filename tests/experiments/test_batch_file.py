@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from nnkit.errors import ConfigError, NnkitError
-from nnkit.experiments.axis_names import short_keys, shown_axes
 from nnkit.experiments.batch_file import LoadedBatch, load_batch
 from nnkit.experiments.checks import check_cells
 from nnkit.task.config_loading import load_config
@@ -101,12 +100,6 @@ def test_paths_are_relative_to_the_batch_file(tmp_path: Path) -> None:
     (tmp_path / "iris.csv").write_text("x,y\n1,a\n2,b\n")
     (cell,) = batch(tmp_path, BASE + "grid: {data.source.path: [iris.csv]}\n").cells
     assert cell.config.resolved()["data"]["source"]["path"] == str(tmp_path / "iris.csv")
-
-
-def test_keys_are_as_short_as_they_can_be() -> None:
-    axes = {"optimizer.lr": 0.1, "a.units": 4, "b.units": 5, "variant": "x"}
-    assert list(short_keys(axes)) == ["lr", "a.units", "b.units", "variant"]
-    assert shown_axes({"variant": "x", "optimizer.lr": 0.1}) == "x lr=0.1"
 
 
 BATCHES = [

@@ -178,6 +178,7 @@ def likely(model: TrainedModel, symbols: Sequence[Reserved]) -> None:
     assert coding is not None
     assert coding.targets is not None
     numbers = [coding.targets.symbols.numbers[s] for s in symbols]
+    model.model.params.flags.writeable = True
     biases = model.model.layout.views(model.model.params)
     last = [name for name in biases if name.endswith(".b")][-1]
     biases[last][numbers] += 100
@@ -252,6 +253,12 @@ def test_a_report_on_tags_and_next_symbols(models: dict[str, TrainedModel], fold
     report = models["tag"].report(data=folder / "tags.tsv")
     assert (len(report), len(report.targets)) == (2, 3)
     assert report.predictions().splitlines()[0] == "index,row,line,target,predicted,confidence"
+    assert report.by_class is not None
+    assert set(report.by_class.names) == {"even", "odd"}  # not the tag for unknown words
+    assert report.record()["intervals"].keys() == report.figures.keys() - {"loss"}
+    low, high = report.intervals["token_accuracy"]
+    assert low <= report.figures["token_accuracy"] <= high
+    assert report.baseline is None  # the words of the training set are not at hand
     (folder / "lines.txt").write_text("one two\nsix\n")
     report = models["lines"].report(data=folder / "lines.txt")
     assert report.by_class is None

@@ -46,6 +46,9 @@ def test_only_bio_tags_mark_spans() -> None:
     assert are_bio(["O", "B-city", "I-city"])
     assert not are_bio(["NOUN", "O"])
     assert not are_bio(["O"])
+    assert are_bio(["<unk>", "O", "B-city"])
+    assert not are_bio(["<unk>", "O"])
+    assert spans(["B-city", "<unk>", "I-city"]) == {(0, 1, "city"), (2, 3, "city")}
     with pytest.raises(DataError, match="'NOUN' is none of O, B-… and I-…"):
         SEQUENCES["span_f1"]([["O", "O"]], [["O", "NOUN"]])
 

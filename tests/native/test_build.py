@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnkit.native.build import COMPILERS, build, find_compiler, target_of
+from nnkit.native.build import COMPILERS, build, find_compiler, kind_and_target
 from nnkit.native.library import load, usable_kernels
 from nnkit.native.platforms import (
     INSTRUCTION_SETS,
@@ -56,17 +56,17 @@ def compiler_that_defines(*names: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("names", "target"),
+    ("names", "found"),
     [
-        (("__linux__", "__x86_64__"), ("x86_64", "linux")),
-        (("__APPLE__", "__aarch64__"), ("aarch64", "darwin")),
-        (("__x86_64__", "_WIN32"), ("x86_64", "win32")),
+        (("__GNUC__", "__linux__", "__x86_64__"), ("gcc", "x86_64", "linux")),
+        (("__GNUC__", "__clang__", "__APPLE__", "__aarch64__"), ("clang", "aarch64", "darwin")),
+        (("__x86_64__", "_WIN32"), ("gcc", "x86_64", "win32")),
     ],
 )
 def test_the_compiler_decides_what_it_compiles_for(
-    names: tuple[str, ...], target: tuple[str, str]
+    names: tuple[str, ...], found: tuple[str, str, str]
 ) -> None:
-    assert target_of(compiler_that_defines(*names)) == target
+    assert kind_and_target(compiler_that_defines(*names)) == found
 
 
 def test_a_compiler_for_a_processor_without_kernels_is_reported(tmp_path: Path) -> None:
@@ -74,9 +74,31 @@ def test_a_compiler_for_a_processor_without_kernels_is_reported(tmp_path: Path) 
         build(tmp_path, compiler_that_defines("__linux__", "__i386__"))
 
 
+def test_a_compiler_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnkit.native.build.LONGEST_PROBE", 0.01)
+    with pytest.raises(BuildError, match=r"^sh did not end within 0.01 s$"):
+        kind_and_target(["sh", "-c", "exec sleep 60"])
+
+
+def test_a_compiler_that_writes_nothing_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"libnnkit.so: No such file"):
+        build(tmp_path, compiler_that_defines("__linux__", "__x86_64__"))
+
+
+def test_messages_in_another_encoding_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"exit code 1\nna.ve$"):
+        build(tmp_path, ["sh", "-c", r"printf 'na\357ve'; exit 1"])
+
+
+def test_a_command_that_cannot_be_read_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "gcc '-O2")
+    with pytest.raises(BuildError, match="CC=gcc '-O2: no closing quotation"):
+        find_compiler()
+
+
 @pytest.mark.compiler
 def test_an_installed_compiler_compiles_for_this_machine() -> None:
-    machine, system = target_of(find_compiler())
+    _, machine, system = kind_and_target(find_compiler())
     assert instruction_sets(machine) == instruction_sets()
     assert library_path(system=system) == library_path()
 

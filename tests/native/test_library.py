@@ -100,7 +100,7 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "text": (lambda content: b"not a library\n" * 100, "invalid ELF header"),
     "another processor": (  # RISC-V
         lambda content: content[:18] + b"\xf3\0" + content[20:],
-        "cannot open",
+        "is not for this processor",
     ),
     "a symbol is missing": (
         lambda content: content.replace(b"nnkit_sources_digest", b"nnkit_sources_absent"),

@@ -100,6 +100,21 @@ def test_a_bad_trial_is_soon_repeated(functions: ctypes.CDLL) -> None:
     assert 0 < alone() <= 0.3
 
 
+@pytest.mark.parametrize("alone", [30 * MICROSECOND, 0.1])
+def test_a_process_that_was_stopped_tries_all_threads_again(
+    functions: ctypes.CDLL, alone: float
+) -> None:
+    """Stops a process for a day in the middle of a trial on a busy machine."""
+    pace = PaceStructure()
+    while pace.failed < 8:
+        spent(functions, pace, 1, alone, 20 * alone)
+    while functions.threads_for_spell(byref(pace), ctypes.c_int64(THREADS)) == 1:
+        spent(functions, pace, 1, alone, 20 * alone)
+    spent(functions, pace, 1, alone, 20 * alone)  # wakes the threads
+    spent(functions, pace, 1, alone, 86_400)
+    assert 0 < pace.until_trial <= max(60, 1000 * alone)
+
+
 def test_what_it_takes_to_wake_threads_is_no_reason_for_one(functions: ctypes.CDLL) -> None:
     """Passes of 30 µs, of which each by all threads after one by a single thread takes 100 µs."""
     pace = PaceStructure()

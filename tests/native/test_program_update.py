@@ -163,6 +163,25 @@ def test_nan_and_infinity_are_not_clipped_away() -> None:
     np.testing.assert_array_equal(params, np.tile([np.nan, -2.0, 2.0], 7))
 
 
+BOUNDS = {"max norm": Regularization(max_norm=0.1), "plain": Regularization()}
+
+
+@every
+@pytest.mark.parametrize("regularization", (EXACT | BOUNDS).values(), ids=(EXACT | BOUNDS).keys())
+def test_no_update_turns_nan_into_a_number(
+    optimizer: Optimizer, regularization: Regularization
+) -> None:
+    """Updates without and with the kernels: a weight whose gradient is NaN becomes NaN."""
+    for kernels in (None, library()):
+        params, grads = np.ones(21), np.ones(21)
+        grads[17] = np.nan
+        state = tuple(np.zeros(21) for _ in optimizer.state_names)
+        update = Update(params, grads, state, Layout([W1]), optimizer, regularization, kernels)
+        update.start()
+        update(1, 0.5)
+        assert np.isnan(params[17])
+
+
 def test_all_parameters_may_be_frozen() -> None:
     blocks = [replace(block, lr_factor=0.0) for block in BLOCKS]
     assert_as_numpy(Adam(clip=ClipGlobalNorm(limit=1.0)), Regularization(max_norm=1.0), blocks)

@@ -253,3 +253,22 @@ def test_a_large_vocabulary_is_computed_in_parts(name: str, dtype: str) -> None:
     assert programs.output_layer is not None
     weights = generator(3, "test weights").random(SAMPLES).astype(dtype)
     assert_as_numpy(model, programs, ragged(), weights)
+
+
+def test_symbols_that_there_are_not_are_refused() -> None:
+    model = model_named("general")
+    programs, (X, T) = bound(model), pairs(model)
+    symbols = delayed(T)
+    of_kinds = ((X, SOURCE_SYMBOLS), (symbols, START + 1), (T, TARGET_SYMBOLS))
+    for numbers, count in of_kinds:
+        before, numbers[2, 3] = numbers[2, 3], count
+        with pytest.raises(IndexError, match=f"(id|class) {count}"):
+            programs.loss_and_gradient(X, symbols, T, Pass(), None, 1.0)
+        numbers[2, 3] = before
+    programs.loss_and_gradient(X, symbols, T, Pass(), None, 1.0)
+
+
+def test_what_the_kernels_do_not_know_is_said() -> None:
+    assert model_named("general").unknown_to_kernels is None
+    model = model_of(*attending("additive", 13))
+    assert model.unknown_to_kernels == "a layer of the encoder or the decoder"

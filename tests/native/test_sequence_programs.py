@@ -196,3 +196,18 @@ def test_states_that_are_given_and_coded_targets_are_left_to_numpy() -> None:
     states = States()
     assert network.loss_and_gradient(X, T, Pass(states=states)) == pytest.approx(loss, rel=1e-12)
     assert [vector.shape for state in states.last.values() for vector in state] == [(20, SAMPLES)]
+
+
+@pytest.mark.parametrize("wrong", [-1, 11, 2**24])
+@pytest.mark.parametrize("name", ["embedding", "one_hot"])
+def test_ids_and_classes_that_there_are_not_are_refused(name: str, wrong: int) -> None:
+    """The kernels would read and write memory that is not theirs."""
+    model = model_named(name)
+    X, T = batch(model, None)
+    network = model.network(SAMPLES, (LENGTH,))
+    for kind, numbers in (("id", X), ("class", T)):
+        before, numbers[2, 3] = numbers[2, 3], wrong
+        with pytest.raises(IndexError, match=f"{kind} {wrong} is not one of 11"):
+            network.loss_and_gradient(X, T, Pass())
+        numbers[2, 3] = before
+    network.loss_and_gradient(X, T, Pass())

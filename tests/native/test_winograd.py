@@ -119,13 +119,24 @@ class WatchedBuffers(Buffers):
         return buffer
 
 
-def test_all_memory_lasts_as_long_as_the_program() -> None:
-    model, buffers, kernels = model_with({}), WatchedBuffers(), library()
+def program_of(model: Model, buffers: Buffers, threads: int = 1) -> Program:
+    """A program for inference with up to 20 images."""
+    kernels = library()
     assert model.program is not None
     assert kernels is not None
     layers, loss = model.program
     vectors = model.params, model.grads, model.state
-    program = Program(kernels, layers.inference, loss, *vectors, 20, buffers, training=False)
+    return Program(kernels, layers.inference, loss, *vectors, 20, buffers, threads, training=False)
+
+
+def test_memory_is_for_as_many_threads_as_there_can_be() -> None:
+    program = program_of(model_with({}), Buffers(), threads=1_000_000_000)
+    assert program.structure.scratch_count == 64  # MOST_THREADS in team.c
+
+
+def test_all_memory_lasts_as_long_as_the_program() -> None:
+    model, buffers = model_with({}), WatchedBuffers()
+    program = program_of(model, buffers)
     assert program.structure.scratch_count > 0
     assert all(buffer() is not None for buffer in buffers.given)
 

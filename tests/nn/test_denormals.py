@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from nnkit.nn.denormals import flushed_denormals
+from nnkit.nn import denormals
+from nnkit.nn.denormals import (
+    Arithmetic,
+    arithmetic_of_kernels,
+    arithmetic_of_system,
+    flushed_denormals,
+)
+
+WAYS = [pytest.param(arithmetic_of_kernels, marks=pytest.mark.native, id="kernels")]
+if sys.platform == "linux":
+    WAYS += [pytest.param(arithmetic_of_system, id="system")]
 
 
 def halved(dtype: str) -> bool:
@@ -17,18 +28,21 @@ def halved(dtype: str) -> bool:
     return bool((smallest * 0.5 > 0).all())
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() != "x86_64", reason="nothing happens there"
-)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_denormals_are_zero_within_alone(dtype: str) -> None:
-    assert halved(dtype)
-    with flushed_denormals():
-        assert not halved(dtype)
+if platform.machine() in ("x86_64", "AMD64"):
+
+    @pytest.mark.parametrize("way", WAYS)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_denormals_are_zero_within_alone(
+        dtype: str, way: Callable[[], Arithmetic | None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(denormals, "_arithmetic", way)
+        assert halved(dtype)
         with flushed_denormals():
             assert not halved(dtype)
-        assert not halved(dtype)
-    assert halved(dtype)
+            with flushed_denormals():
+                assert not halved(dtype)
+            assert not halved(dtype)
+        assert halved(dtype)
 
 
 def test_they_are_back_after_an_error() -> None:

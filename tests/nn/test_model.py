@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from nnkit.nn.batch_axis import batch_first
 from nnkit.nn.loss import Loss
 from nnkit.nn.losses import AnyLoss
+from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Pass
 from tests.nn.examples import batch_of, examples, model_of, name
@@ -83,6 +85,23 @@ def test_a_network_is_made_once_for_each_batch_size() -> None:
     assert model.network(30) is network
     assert model.network(3) is smaller
     assert model.bind(3, training=True) is not smaller
+
+
+@pytest.mark.parametrize("program", [False, True])
+def test_a_copy_computes_with_its_own_parameters(program: bool) -> None:
+    """Copies a model whose networks are bound, on NumPy and, where there are any, on kernels."""
+    model = model_of(LAYERS, (5,))
+    model.execution = Execution(program=program)
+    X, T = batch_of(model, 10)
+    outputs = model.forward(X.T)
+    model.network(10).loss_and_gradient(X, T, Pass())
+    copied, gradient = deepcopy(model), model.grads.copy()
+    copied.params.fill(0)
+    np.testing.assert_allclose(copied.forward(X.T), 1 / 3)
+    copied.network(10).loss_and_gradient(X, T, Pass())
+    assert not np.array_equal(copied.grads, gradient)
+    np.testing.assert_array_equal(model.grads, gradient)
+    np.testing.assert_array_equal(model.forward(X.T), outputs)
 
 
 def test_a_training_step_allocates_nothing_of_batch_size() -> None:

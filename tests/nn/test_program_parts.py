@@ -105,6 +105,47 @@ def test_nan_is_in_the_loss(loss: Loss, sample: int) -> None:
     assert np.isnan(program_of(model, 5).loss_and_gradient(X, T, Pass()))
 
 
+@in_precisions
+@pytest.mark.parametrize("extreme", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_outputs_that_are_not_finite_have_the_loss_of_numpy(
+    loss: Loss, extreme: float, dtype: str
+) -> None:
+    """Makes one output after the other extreme: of the true class of a sample, or of no sample."""
+    model = model_of([{"dense": 5}], (4,), loss=loss, dtype=dtype)
+    X, T = batch_of(model, 3)
+    program, network = program_of(model, 3), model.bind(3, training=True)
+    biases = model.layout.views(model.params)["layers.0.b"]
+    for unit in range(5):
+        model.initialize()
+        biases[unit] = extreme
+        with np.errstate(all="ignore"):
+            wanted = network.loss_and_gradient(X, T, Pass())
+        found = program.loss_and_gradient(X, T, Pass())
+        assert found == pytest.approx(wanted, rel=PRECISIONS[dtype], nan_ok=True)
+        assert not (np.isnan(extreme) and np.isfinite(found))
+
+
+@pytest.mark.parametrize("inputs", [5, 16])  # copied, and read where they are
+@pytest.mark.parametrize("shape", [(1, 20), (1, 9), (2, 10), (0.5, 10)], ids=str)
+@pytest.mark.parametrize("program", [False, True])
+def test_batches_of_another_size_are_refused(
+    inputs: int, shape: tuple[float, int], program: bool
+) -> None:
+    """Passes other samples than 10, or of more or fewer numbers, to NumPy and to a program."""
+    factor, samples = shape
+    model = model_of([{"dense": 7}, {"dense": 3}], (inputs,))
+    model.execution = Execution(program=program)
+    X, T = np.ones((int(factor * inputs), samples)), np.ones((3, samples))
+    with pytest.raises(ValueError, match=r"samples|shape|dimensions"):
+        model.network(10).loss_and_gradient(X, T, Pass())
+    with model.lent(10) as network:
+        with pytest.raises(ValueError, match=r"samples|shape|dimensions"):
+            network.forward(X)
+        with pytest.raises(ValueError, match=r"samples|shape|dimensions"):
+            network.evaluate(X, T)
+
+
 SHAPES: list[tuple[int, list[int], int]] = [
     (1, [1], 1),
     (3, [2], 1),

@@ -11,6 +11,7 @@ import pytest
 import nnkit
 from nnkit.errors import ConfigError, dotted
 from nnkit.inference.saving import versions
+from nnkit.native.library import kernels
 from nnkit.nn.batch_axis import batch_last
 from nnkit.nn.numerics import numerics
 from nnkit.nn.params import Array
@@ -297,6 +298,30 @@ def test_resuming_on_another_processor_or_kernels_says_that_results_may_differ(
         second = trainer_for(iris(), tmp_path)
         second.restore(checkpoint)
         assert [notice.partition(f"{part} ")[2] for notice in second.notices] == told
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(
+    ("sections", "unknown"),
+    [
+        ({"architecture": {"layers": [{"rbf": 4}, {"dense": 3}]}}, "'rbf' (layers.0)"),
+        (
+            {"architecture": {"layers": [{"residual": [{"dense": 4}, "noise"]}, {"dense": 3}]}},
+            "'noise' (layers.0.layers.1)",
+        ),
+        ({"activation": {"hidden": "maxout"}}, "'maxout' (layers.0.activation)"),
+        ({"loss": "cosine"}, "the loss 'cosine' of 'identity'"),
+        ({}, None),
+    ],
+)
+def test_what_the_kernels_do_not_know_is_said(
+    sections: dict[str, Any], unknown: str | None, tmp_path: Path
+) -> None:
+    trainer = trainer_for(iris(**sections), tmp_path)
+    told = [x.partition("do not know ")[2] for x in trainer.notices if "layer by layer" in x]
+    assert told == ([] if unknown is None else [unknown])
+    both = f"NumPy and {kernels()}"
+    assert trainer.summary()["computed_by"] == (kernels() if unknown is None else both)
 
 
 def test_running_means_are_saved_and_answer_at_inference(tmp_path: Path) -> None:

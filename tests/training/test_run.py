@@ -548,3 +548,16 @@ def test_a_budget_limits_the_threads(tmp_path: Path) -> None:
     config = iris(training={"threads": 3})
     runs = [nnkit.train(config, runs=tmp_path / str(n), threads=n) for n in (1, 2, 8)]
     assert [run.summary["threads"] for run in runs] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("threads", "notices"), [(3, 0), (1, 1)])
+def test_a_resumed_run_keeps_its_threads_and_says_so(
+    threads: int, notices: int, tmp_path: Path
+) -> None:
+    config, hears = iris(training={"threads": 3}), Hears()
+    nnkit.train(config, runs=tmp_path, should_stop=lambda: True)
+    run = nnkit.train(config, runs=tmp_path, resume=True, threads=threads, listeners=[hears])
+    assert run.summary["threads"] == 3
+    assert [x for x in hears.notices if x.startswith("resumed with 3 threads")] == (
+        ["resumed with 3 threads, as begun, instead of 1, for the same results"] * notices
+    )

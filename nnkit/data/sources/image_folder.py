@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from nnkit.config.spec import Count, FilePath, Listed
 from nnkit.data.class_numbers import check_known_classes
 from nnkit.data.dataset import Array, Dataset, Samples
+from nnkit.data.folder_files import files_in
 from nnkit.data.sources.source import ExpectedData, Source, existing
 from nnkit.errors import DataError
 
@@ -206,7 +207,7 @@ def _found(root: Path, classes: Sequence[str]) -> _Found:
 
     found = _Found([], [], [file for file in root.iterdir() if file.is_file()])
     for number, name in enumerate(classes):
-        files = list(_files(root / name))
+        files = list(files_in(root / name))
         pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
         if not pictures and (root / name).is_dir():
             raise DataError(f"{root / name}: no pictures in it ({', '.join(sorted(SUFFIXES))})")
@@ -214,18 +215,6 @@ def _found(root: Path, classes: Sequence[str]) -> _Found:
         found.targets.extend([number] * len(pictures))
         found.others.extend(file for file in files if file.suffix.lower() not in SUFFIXES)
     return found
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yields the files in a folder to any depth, by path, without hidden ones."""
-    seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:  # a link to a folder above
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _left_out(root: Path, others: Sequence[Path]) -> Iterator[str]:

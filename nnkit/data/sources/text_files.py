@@ -19,7 +19,7 @@ from nnkit.data.sources.source import ExpectedData, Source, existing
 from nnkit.data.text.csv_pairs import check_csv_column, read_csv_pairs, read_csv_texts
 from nnkit.data.text.tagged_sentences import read_tagged
 from nnkit.data.text.text_coding import TextCoding
-from nnkit.data.text.text_lines import read_lines
+from nnkit.data.text.text_folder import read_lines_of
 from nnkit.data.text.text_pairs import ColumnChoice, TextPairs, numbered_lines, read_pairs
 from nnkit.data.text.text_units import WhitespaceUnit
 from nnkit.data.texts import text_array
@@ -56,9 +56,16 @@ class _TextFile(Source):
 
 
 class PlainText(_TextFile):
-    """A text file, whose lines are samples, or which is one long text; for language models."""
+    """A text file, whose lines are samples, or which is one long text; for language models.
+
+    A folder stands for all text files in it (.txt, .txt.gz), one after the other.
+    """
 
     kind: Literal["text"] = "text"
+    path: FilePath = Field(
+        description="The file, in UTF-8, compressed by gzip or not, or a folder of such files, "
+        "which are read in the order of their paths."
+    )
     samples: Literal["document", "lines"] = Field(
         "document",
         description="Whether the file is one text, which `data.windows` divides, or each line is "
@@ -79,7 +86,7 @@ class PlainText(_TextFile):
         return f"data.source.{name}_part" if is_document else super().share_setting(name)
 
     def _read(self, path: Path) -> Dataset:
-        lines = read_lines(path)
+        lines = read_lines_of(path)
         if self.samples == "document":
             return self._document("\n".join(lines.texts), path, lines.notices)
         kept = [(text, n) for n, text in enumerate(lines.texts, 1) if text.strip()]
@@ -87,6 +94,8 @@ class PlainText(_TextFile):
             raise DataError(f"{path}: contains no text")
         texts, numbers = zip(*kept, strict=True)
         notices = lines.notices
+        if path.is_dir():  # whose lines have no common numbers
+            return Dataset(_without_targets(texts, path), notices=notices)
         if blank := [n for n, text in enumerate(lines.texts, 1) if not text.strip()]:
             notices += (f"{path}: {numbered_lines(blank, 'blank line')} left out",)
         return Dataset(_without_targets(texts, path, numbers), notices=notices)

@@ -151,22 +151,25 @@ def column_notices(table: ParsedTable, profiles: Sequence[ColumnProfile]) -> Ite
     for profile in profiles:
         if profile.kind is Kind.WORDS:
             yield from case_notices(table, profile)
-        if profile.kind is Kind.WORDS and profile.numbers:
-            yield f"column '{profile.name}' is read as words: {exceptions(table, profile)}"
-        elif profile.kind is Kind.WORDS and begins_like_numbers(profile):
-            yield (
-                f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input, "
-                f"such as '{profile.examples[0]}'; {ONE_WAY}"
-            )
-        elif profile.kind is Kind.WORDS and profile.distinct > MANY_CATEGORIES:
-            yield (
-                f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input"
-            )
+            yield from _word_notices(table, profile)
         elif profile.kind is Kind.DATES and objection(table, profile) is None:
             yield (
                 f"column '{profile.name}' holds dates, which are read as {profile.distinct} "
                 "words; data.source.dates makes numbers of them"
             )
+
+
+def _word_notices(table: ParsedTable, profile: ColumnProfile) -> Iterator[str]:
+    """Yields a message if a column of words also holds numbers, or very many words."""
+    if profile.numbers:
+        yield f"column '{profile.name}' is read as words: {exceptions(table, profile)}"
+    elif begins_like_numbers(profile):
+        yield (
+            f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input, "
+            f"such as '{profile.examples[0]}'; {ONE_WAY}"
+        )
+    elif profile.distinct > MANY_CATEGORIES:
+        yield f"column '{profile.name}' has {how_many(profile)}, each of which becomes an input"
 
 
 def case_notices(table: ParsedTable, profile: ColumnProfile) -> Iterator[str]:

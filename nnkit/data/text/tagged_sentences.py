@@ -73,7 +73,9 @@ def read_tagged(path: Path, word: int | None = None, tag: int | None = None) -> 
     word = (FORM if is_conll_u else 0) if word is None else word
     tag = (UPOS if is_conll_u else -1) if tag is None else tag
     kind = "a CoNLL-U file" if is_conll_u else f"{len(first)} columns"
-    notices.append(f"{path}: {kind}; words are in column {word}, tags in column {tag}, from 0")
+    notices.append(
+        f"{path}: {kind}; words are in column {word}, tags in column {tag % len(first)}, from 0"
+    )
     sentences = list(_sentences(path, rows, word, tag, len(first)))
     if spaced := sum(len(form.split()) > 1 for _, words, _ in sentences for form in words):
         notices.append(f"{path}: {spaced:,} words contain spaces, which become underscores")

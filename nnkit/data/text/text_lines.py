@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnkit.data.idx import read_bytes
+from nnkit.data.gzip_files import read_bytes
 from nnkit.errors import DataError
 
 BYTE_ORDER_MARK = "\ufeff"

@@ -6,9 +6,9 @@
 
 /* p ← sign(p) · max(|p| - length, 0). */
 static __attribute__((noinline)) void shrink(real *params, int64_t count, real length) {
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count; i++) { /* NaN stays NaN */
         real p = params[i], reduced = (p < 0 ? -p : p) - length;
-        reduced = reduced > 0 ? reduced : 0;
+        reduced = reduced < 0 ? 0 : reduced;
         params[i] = p < 0 ? -reduced : reduced;
     }
 }

@@ -26,13 +26,20 @@ static void dense_layer_forward(
     activate(l, rows_of(pass, l), first, end, l->output, to);
 }
 
-static void pack_layer(const struct pass *pass, const struct layer *l, struct member *me) {
-    pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me);
+static void pack_layer(const struct pass *pass, const struct layer *l, const struct member *me) {
+    if (!pack(l->inputs, l->outputs, params_at(pass, l->weights), l->packed, me))
+        __atomic_store_n(&pass->program->packing->is_finite, 0, __ATOMIC_RELAXED);
 }
 
-/* Whether a layer's weights are packed first. */
-INLINE int packs(const struct pass *pass, const struct layer *l) {
-    return l->packed && is_worth_packing(pass->samples, l->inputs, l->outputs);
+/* Whether the weights of layers have been packed before this pass. */
+INLINE int is_packed(const struct pass *pass) {
+    return pass->is_prepared || pass->program->packing->is_kept;
+}
+
+/* Whether a layer's weights are used packed. */
+INLINE int uses_packed(const struct pass *pass, const struct layer *l) {
+    int is_kept = (int)pass->program->packing->is_kept;
+    return l->packed && is_worth_packing(pass->samples, l->inputs, l->outputs, is_kept);
 }
 
 /* Writes zeros behind the outputs, up to the end of the last vector: packed weights of the next layer
@@ -50,9 +57,10 @@ static void dense_samples_forward(
     int64_t row = padded(l->outputs);
     const real *b = params_at(pass, l->biases), *x = X.first + from * X.step;
     real *Y = (real *)l->output + to * row;
-    if (packs(pass, l))
+    if (uses_packed(pass, l))
         dense_forward_packed(
-            samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row, next, numbers);
+            samples, l->inputs, l->outputs, l->packed, b, x, X.step, Y, row,
+            (int)pass->program->packing->is_finite, next, numbers);
     else {
         dense_forward(
             samples, l->inputs, 0, l->outputs, params_at(pass, l->weights), b, x, X.step, Y, row,

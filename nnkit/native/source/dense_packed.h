@@ -1,4 +1,5 @@
-/* Dense layers for large batches: Z = X Wᵀ + b with the weights packed once for each pass.
+/* Dense layers for large batches: Z = X Wᵀ + b with packed weights. They are packed in each pass, or
+ * once if they do not change any more; then they serve smaller batches, too.
  *
  * A panel holds up to three vectors of units: P[r][m][u] = W[u][m·LANES + r]. A tile is 8 (4) samples
  * × a panel, Σ_m X[n][m·LANES + r] P[r][m][u], one sum for each lane r of the vectors along k that
@@ -12,6 +13,7 @@
 #include "dense.h"
 #include "team.h"
 #include "transpose.h"
+#include "zero_inputs.h"
 
 enum { LEVELS = LANES == 16 ? 4 : LANES == 8 ? 3 : LANES == 4 ? 2 : 1 }; /* log₂ LANES */
 
@@ -30,17 +32,37 @@ static void pack_units(
             each * width * LANES, LANES);
 }
 
-/* Packs a thread's share of the panels of a layer. */
-static void pack(
-    int64_t inputs, int64_t units, const real *W, real *packed, const struct member *me) {
-    int64_t panel = 0, each = parts_of(inputs, LANES) * LANES;
-    FOR_EACH_PANEL(units, v, width) {
-        if (panel++ % me->count != me->index) continue;
-        for (int64_t j = v; j < v + width; j++)
-            pack_units(
-                W + j * LANES * inputs, inputs, units - j * LANES,
-                packed + v * LANES * each + (j - v) * LANES, width);
+/* Whether all numbers are finite: 0 times any other is not a number. */
+static int are_finite(const real *x, int64_t count) {
+    vec sums[4] = {{0}}, zero = {0};
+    int64_t i = 0;
+    for (; i + 4 * LANES <= count; i += 4 * LANES)
+        UNROLLED for (int j = 0; j < 4; j++)
+            sums[j] = multiply_add(load(x + i + j * LANES), zero, sums[j]);
+    for (int64_t lanes; i < count; i += lanes) {
+        lanes = smaller_of(count - i, LANES);
+        sums[0] = multiply_add(load_part(x + i, lanes), zero, sums[0]);
     }
+    return sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0;
+}
+
+/* Packs a thread's share of the vectors of units of a layer; returns whether all weights of these are
+ * finite. */
+static int pack(
+    int64_t inputs, int64_t units, const real *W, real *packed, const struct member *me) {
+    int64_t each = parts_of(inputs, LANES) * LANES, first, end;
+    int is_finite = 1;
+    own_part(me, parts_of(units, LANES), 1, &first, &end);
+    FOR_EACH_PANEL(units, v, width) {
+        for (int64_t j = 0; j < width; j++) {
+            if (v + j < first || v + j >= end) continue;
+            int64_t u = (v + j) * LANES;
+            const real *from = W + u * inputs;
+            is_finite &= are_finite(from, smaller_of(units - u, LANES) * inputs);
+            pack_units(from, inputs, units - u, packed + v * LANES * each + j * LANES, width);
+        }
+    }
+    return is_finite;
 }
 
 /* The level of the sums of lane r: it adds to those of the lane before if r is odd, to those of the
@@ -51,19 +73,28 @@ INLINE int64_t level_of(int64_t r) {
     return level;
 }
 
-/* Z for one panel. */
+/* Z for one panel. The first one finds out which inputs are 0; if few are in the first tile, no others
+ * are looked for. */
 static __attribute__((noinline)) void panel_forward(
     int64_t samples, int64_t inputs, const real *panel, int64_t width, const vec b[],
-    const real *X, int64_t row, real *Z, int64_t to, struct ahead *ahead) {
+    const real *X, int64_t row, real *Z, int64_t to, struct marks *marks, int is_first,
+    struct ahead *ahead) {
     int64_t each = parts_of(inputs, LANES), size = each * width * LANES;
     for (int64_t n = 0, rows; n < samples; n += rows) {
         rows = power_up_to(samples - n, PRODUCT_ROWS);
+        int is_marked = LEAVES_ZEROS && rows == PRODUCT_ROWS && marks->each > 0;
+        mask *of_tile = marks->of + n / PRODUCT_ROWS * marks->each;
+        if (is_marked && is_first && mark_inputs(inputs, X + n * row, row, of_tile) && n == 0)
+            marks->each = is_marked = 0;
         product_tile *tile = product_tile_of(rows, width);
+        marked_tile *marked = marked_tile_of(width);
         tile_sums sums[LEVELS + 1];
         for (int64_t r = 0; r < LANES; r++) {
-            tile(
-                each, X + n * row + r, LANES, row, panel + r * size, width * LANES, sums,
-                level_of(r), lines_for_tile(ahead));
+            const real *x = X + n * row + r, *p = panel + r * size, *lines = lines_for_tile(ahead);
+            if (is_marked)
+                marked(marks->each, of_tile, r, x, row, p, sums, level_of(r), lines);
+            else
+                tile(each, x, LANES, row, p, width * LANES, sums, level_of(r), lines);
         }
         for (int64_t i = 0; i < rows; i++)
             for (int64_t j = 0; j < width; j++)
@@ -128,9 +159,11 @@ static __attribute__((noinline)) void few_inputs_forward(
     }
 }
 
-/* Whether packing the weights of a layer takes less time than it saves. */
-INLINE int is_worth_packing(int64_t samples, int64_t inputs, int64_t units) {
-    enum { MANY_SAMPLES = 128, INPUTS_PER_SAMPLE = 2 };
+/* Whether packed weights of a layer save time, and more than it takes to pack them if they are not
+ * kept. */
+INLINE int is_worth_packing(int64_t samples, int64_t inputs, int64_t units, int is_kept) {
+    enum { MANY_SAMPLES = 128, KEPT_SAMPLES = 16, INPUTS_PER_SAMPLE = 2 };
+    if (is_kept) return samples >= KEPT_SAMPLES && (inputs <= FEW_INPUTS || units > LANES);
     if (inputs <= FEW_INPUTS) return samples * INPUTS_PER_SAMPLE >= inputs;
     return samples >= MANY_SAMPLES && units > LANES;
 }
@@ -139,12 +172,13 @@ INLINE int is_worth_packing(int64_t samples, int64_t inputs, int64_t units) {
  * last vector; what is behind the inputs must be numbers, and is multiplied by 0. */
 static void dense_forward_packed(
     int64_t samples, int64_t inputs, int64_t units, const real *packed, const real *b,
-    const real *X, int64_t row, real *Z, int64_t to, const real *next, int64_t numbers) {
+    const real *X, int64_t row, real *Z, int64_t to, int leaves_zeros, const real *next,
+    int64_t numbers) {
     int64_t each = parts_of(inputs, LANES) * LANES, vectors = parts_of(units, LANES);
-    int64_t panels = parts_of(vectors, PRODUCT_COLUMNS);
-    struct ahead ahead =
-        ahead_of(next, numbers, parts_of(samples, PRODUCT_ROWS) * LANES * panels);
+    int64_t tiles = parts_of(samples, PRODUCT_ROWS) * LANES;
     int is_short = inputs <= FEW_INPUTS && samples >= FEW_SAMPLES;
+    struct marks marks;
+    marks.each = leaves_zeros && vectors > 1 ? marks_of_tile(samples, inputs) : 0;
     FOR_EACH_PANEL(units, v, width) {
         vec biases[PRODUCT_COLUMNS] = {{0}};
         const real *panel = packed + v * LANES * each;
@@ -155,9 +189,16 @@ static void dense_forward_packed(
                 few_inputs_forward(
                     samples, inputs, panel + j * LANES, width, biases[j], X, row, Z + u, to);
         }
+        int64_t end = v + width;
+        struct ahead ahead = ahead_of(next, numbers, tiles);
+        if (end < vectors)
+            ahead = ahead_of(
+                packed + end * LANES * each,
+                next_part(vectors - end, PRODUCT_COLUMNS) * LANES * each, tiles);
         if (!is_short)
             panel_forward(
-                samples, inputs, panel, width, biases, X, row, Z + v * LANES, to, &ahead);
+                samples, inputs, panel, width, biases, X, row, Z + v * LANES, to, &marks,
+                v == 0, &ahead);
     }
 }
 

@@ -29,15 +29,22 @@ INLINE vec exp_of_rest(vec x, mask *n) {
     *n = (mask)shifted - (mask)all(ROUNDER);
     vec turns = shifted - ROUNDER;
     vec r = x - turns * LN2_HEAD - turns * LN2_REST, sum = all(1);
-    for (int k = EXP_TERMS; k > 1; k--) sum = sum * r * (1 / (real)k) + 1;
+    UNROLLED for (int k = EXP_TERMS; k > 1; k--) sum = sum * r * (1 / (real)k) + 1;
     return sum * r;
 }
+
+/* One copy, rather than one for each use, in the variants that are kept small. */
+#if REAL_BITS == 64 || defined(__OPTIMIZE_SIZE__)
+#define EXPONENTIAL SINGLE
+#else
+#define EXPONENTIAL INLINE
+#endif
 
 INLINE vec within_range(vec x) { /* NaN stays NaN */
     return greater(all(LEAST_EXPONENT), lesser(all(LARGEST_EXPONENT), x));
 }
 
-INLINE vec exponential(vec x) {
+EXPONENTIAL vec exponential(vec x) {
     mask n;
     vec rest = exp_of_rest(within_range(x), &n) + 1;
     mask half = n >> 1; /* two factors, each within the range of exponents */
@@ -45,7 +52,7 @@ INLINE vec exponential(vec x) {
 }
 
 /* eˣ − 1, which loses no digits near 0. */
-INLINE vec exponential_minus_one(vec x) {
+EXPONENTIAL vec exponential_minus_one(vec x) {
     mask n;
     vec rest = exp_of_rest(within_range(x), &n);
     mask half = n >> 1;
@@ -67,7 +74,8 @@ INLINE vec magnitude(vec x) { return (vec)((mask)x & ~(mask)all((real)-0.0)); }
 /* ln(1 + t) = 2 artanh s = 2 (s + s³/3 + s⁵/5 + …) with s = t/(2 + t) ≤ ⅓, for 0 ≤ t ≤ 1. */
 INLINE vec log_of_one_plus(vec t) {
     vec s = t / (t + 2), square = s * s, sum = all(0);
-    for (int k = ATANH_TERMS; k > 0; k--) sum = (sum + 1 / (real)(2 * k + 1)) * square;
+    UNROLLED for (int k = ATANH_TERMS; k > 0; k--)
+        sum = (sum + 1 / (real)(2 * k + 1)) * square;
     return (sum * s + s) * 2;
 }
 
@@ -97,11 +105,12 @@ static const real ERFC_SERIES[] = {
 };
 
 INLINE vec error_function(vec x) {
+    enum { LAST_OF_SERIES = sizeof ERFC_SERIES / sizeof *ERFC_SERIES - 1 };
     mask sign = (mask)x & (mask)all((real)-0.0);
     vec size = (vec)((mask)x ^ sign);
     size = choose(size > ERFC_FARTHEST, all(ERFC_FARTHEST), size);
     vec t = (size - ERFC_CENTRE) / (size + ERFC_CENTRE), sum = all(0), before = all(0);
-    for (int k = sizeof ERFC_SERIES / sizeof(real) - 1; k > 0; k--) { /* Clenshaw's recurrence */
+    UNROLLED for (int k = LAST_OF_SERIES; k > 0; k--) { /* Clenshaw's recurrence */
         vec next = t * sum * 2 - before + ERFC_SERIES[k];
         before = sum;
         sum = next;

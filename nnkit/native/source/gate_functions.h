@@ -32,7 +32,7 @@ INLINE vec exponential_less_power(vec x, vec *power) {
     r = multiply_add(turns, all(-LN2_REST), r);
     *power = (vec)(((mask)shifted << EXPONENT_SHIFT) + (mask)all(1));
     vec sum = all(EXP_SERIES[0]);
-    for (int k = 1; k < TERMS; k++) sum = multiply_add(sum, r, all(EXP_SERIES[k]));
+    UNROLLED for (int k = 1; k < TERMS; k++) sum = multiply_add(sum, r, all(EXP_SERIES[k]));
     return sum * r;
 }
 

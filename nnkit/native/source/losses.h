@@ -12,6 +12,9 @@
 #include "tiles.h"
 #include "transpose.h"
 
+/* 0, but NaN of NaN. */
+INLINE real zero_of(real x) { return x == x ? 0 : x; }
+
 /* A loss Σ_k ρ(y_k, t_k): its value for one output, and the derivative. */
 INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real *d) {
     real r = y - t, margin = y * t;
@@ -33,15 +36,15 @@ INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real 
             return (double)r * *d;
         case LOSS_HINGE:
             *d = margin < 1 ? -t : 0;
-            return margin < 1 ? 1 - margin : margin * 0;
+            return margin < 1 ? 1 - margin : zero_of(margin);
         case LOSS_SQUARED_HINGE: {
-            real lacking = margin < 1 ? 1 - margin : margin * 0;
+            real lacking = margin < 1 ? 1 - margin : zero_of(margin);
             *d = -2 * lacking * t;
             return (double)lacking * lacking;
         }
         case LOSS_PERCEPTRON:
             *d = margin <= 0 ? -t : 0;
-            return margin < 0 ? -margin : margin * 0;
+            return margin < 0 ? -margin : zero_of(margin);
         case LOSS_POISSON: { /* e^z − t z */
             double rate = exp(y);
             *d = (real)(rate - t);
@@ -52,7 +55,7 @@ INLINE double loss_of_output(int64_t kind, real y, real t, real a, real b, real 
             double p = (z >= 0 ? 1 : e) / (1 + e), q = (z >= 0 ? e : 1) / (1 + e);
             double softplus = log1p(e); /* of −|z| */
             *d = (real)((1 - target) * p - yes * q);
-            return yes * (softplus + fmax(-z, 0)) + (1 - target) * (softplus + fmax(z, 0)) + z * 0;
+            return yes * (softplus + fmax(-z, 0)) + (1 - target) * (softplus + fmax(z, 0)) + zero_of(y);
         }
     }
 }
@@ -64,7 +67,7 @@ SINGLE real largest_number(const real *z, int64_t count) {
         vec x = choose((mask)LANE_NUMBERS < (whole)(count - k), load(z + k), all(z[0]));
         largest = choose(x <= largest, largest, x);
     }
-    for (int distance = 1; distance < LANES; distance *= 2) {
+    UNROLLED for (int distance = 1; distance < LANES; distance *= 2) {
         vec x = exchange(largest, distance);
         largest = choose(x <= largest, largest, x);
     }
@@ -124,7 +127,7 @@ SINGLE double multiclass_hinge(
         if (all_of_them) {
             loss += excess;
             d[k] = 1;
-        } else if (!(excess <= most)) {
+        } else if (most == most && !(excess <= most)) { /* NaN becomes the largest, and stays it */
             most = excess;
             worst = k;
         }

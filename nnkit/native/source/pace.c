@@ -14,6 +14,8 @@ static const double TRIALS = 0.02;       /* the share of time that trials of the
 static const double BETWEEN_TRIALS = 10; /* spells, at least */
 static const double NEWEST = 0.25;       /* the weight of the newest spell in the mean */
 static const double EARLY_TRIALS = 4;    /* each after half the time of the next */
+static const double LONGEST_WAIT = 60;   /* seconds of work between trials of short spells */
+static const double MOST_SPELLS = 1000;  /* of work between trials of long ones */
 
 double seconds(void) {
 #if defined(_WIN32) /* where compilers lack the function below, or have it in a library apart */
@@ -49,11 +51,13 @@ double patience(const struct pace *pace, int64_t units) {
 
 /* The seconds of work after a failed trial, in which a unit took `each` instead of `other`, and
  * waking threads `lost` seconds. If it went very badly, the first trials are repeated early: they
- * may have met something that is over soon, which must not keep long passes on one thread. */
+ * may have met something that is over soon, which must not keep long passes on one thread. However
+ * long a trial took, there is another one some day: the process may have been stopped meanwhile. */
 static double until_next_trial(
     const struct pace *pace, int64_t units, double each, double other, double lost) {
     double later = ((each - other) * units + lost) / TRIALS;
     if (each > LONGEST_SPELL * other) later *= exp2(fmin(pace->failed - 1 - EARLY_TRIALS, 0));
+    later = fmin(later, fmax(LONGEST_WAIT, MOST_SPELLS * other * units));
     return fmax(later, BETWEEN_TRIALS * SPELL);
 }
 

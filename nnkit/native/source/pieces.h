@@ -57,7 +57,7 @@ static __attribute__((noinline)) double sum_of_squares(const real *x, int64_t co
     double sums[8] = {0};
     int64_t i = 0;
     for (; i + 8 <= count; i += 8)
-        for (int k = 0; k < 8; k++) sums[k] += (double)x[i + k] * (double)x[i + k];
+        UNROLLED for (int k = 0; k < 8; k++) sums[k] += (double)x[i + k] * (double)x[i + k];
     for (; i < count; i++) sums[i % 8] += (double)x[i] * (double)x[i];
     return total_of(sums, 0, 8);
 }

@@ -21,21 +21,8 @@ struct prediction {
 INLINE int reads_in_place(const struct pass *pass) {
     const struct program *p = pass->program;
     if (p->inputs_are_bytes || p->input_scale != 1 || p->layers[0].inputs % BLOCK != 0) return 0;
-    return packs(pass, p->layers) || gathers_images(p) || (uintptr_t)p->inputs % sizeof(vec) == 0;
-}
-
-/* Whether all numbers are finite: 0 times any other is not a number. */
-static int are_finite(const real *x, int64_t count) {
-    vec sums[4] = {{0}}, zero = {0};
-    int64_t i = 0;
-    for (; i + 4 * LANES <= count; i += 4 * LANES)
-        for (int j = 0; j < 4; j++)
-            sums[j] = multiply_add(load(x + i + j * LANES), zero, sums[j]);
-    for (int64_t lanes; i < count; i += lanes) {
-        lanes = smaller_of(count - i, LANES);
-        sums[0] = multiply_add(load_part(x + i, lanes), zero, sums[0]);
-    }
-    return sum_of_lanes((sums[0] + sums[1]) + (sums[2] + sums[3])) == 0;
+    int is_aligned = (uintptr_t)p->inputs % sizeof(vec) == 0;
+    return is_aligned || uses_packed(pass, p->layers) || gathers_images(p);
 }
 
 static void check(struct prediction *now, const real *x, int64_t count) {
@@ -103,21 +90,23 @@ SINGLE void forward_by_samples(
     int64_t first, end, widest = 1;
     for (int64_t i = 0; i < p->layer_count; i++) {
         const struct layer *l = p->layers + i;
-        if (packs(pass, l)) {
+        if (uses_packed(pass, l) && !is_packed(pass)) {
             pack_layer(pass, l, me);
             waits = 1;
         }
         if (l->inputs > widest) widest = l->inputs;
     }
     own_part(me, pass->samples, PRODUCT_ROWS, &first, &end);
+    int64_t most = samples_in_cache(widest, PRODUCT_ROWS) / PRODUCT_ROWS;
     for (int64_t n = first, count; n < end; n += count) {
-        count = smaller_of(end - n, samples_in_cache(widest, PRODUCT_ROWS));
+        int64_t tiles = next_part(parts_of(end - n, PRODUCT_ROWS), most);
+        count = smaller_of(end - n, tiles * PRODUCT_ROWS);
         struct samples_ahead ahead = samples_after(pass, prediction, n, count, first, end);
         if (prediction) take_inputs(prediction, n, count, first);
         for (int64_t i = 0; i < p->layer_count; i++) {
             const struct layer *l = p->layers + i;
             int is_first = i == 0, is_last = i == p->layer_count - 1;
-            if (waits && packs(pass, l)) { /* for the parts that others pack */
+            if (waits && uses_packed(pass, l)) { /* for the parts that others pack */
                 wait_for_all(me);
                 waits = 0;
             }

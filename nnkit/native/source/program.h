@@ -189,6 +189,12 @@ struct layer {
     const struct feeding *feeding; /* of a recurrent layer with attention between its steps */
 };
 
+/* What is known of the packed weights of a program (`dense_packed.h`). */
+struct packing {
+    int64_t is_kept;   /* whether the weights have been packed for good, because they do not change */
+    int64_t is_finite; /* whether all of them are, so that 0 times any is 0 */
+};
+
 struct program {
     struct layer *layers;
     int64_t layer_count;
@@ -228,6 +234,7 @@ struct program {
     const void *weights;     /* sample weights (n,), or NULL */
     int64_t draw;            /* the counter of random draws, of the first step */
     int64_t drawn_before, drawn_after; /* samples of other processes in the same draws */
+    struct packing *packing;
 };
 
 #endif

@@ -158,10 +158,12 @@ INLINE vec lamb(const struct rule *r, vec p, vec g, vec *s) {
         for (int64_t row = 0; row < rows; row++, place += step, grads += grads_step)          \
             for (int64_t i = 0; i < count; i += LANES) {                                      \
                 vec s[states + 1], p = load(own.params + place + i), g = load(grads + i);     \
-                for (int k = 0; k < states; k++) s[k] = load(own.state[k] + place + i);       \
+                UNROLLED for (int k = 0; k < states; k++)                                     \
+                    s[k] = load(own.state[k] + place + i);                                    \
                 if (own.l2 != 0) g += p * own.l2;                                             \
                 store(own.to + place + i, name(&own, p * own.keep, g, s));                    \
-                for (int k = 0; k < states; k++) store(own.state[k] + place + i, s[k]);       \
+                UNROLLED for (int k = 0; k < states; k++)                                     \
+                    store(own.state[k] + place + i, s[k]);                                    \
             }                                                                                 \
     }
 

@@ -26,7 +26,7 @@ INLINE vec with_upper_lanes(vec a, vec b, whole distance) {
 
 /* Exchanges lanes at a distance between pairs of vectors at that distance. */
 INLINE void exchange_between(vec x[LANES], int distance) {
-    for (int i = 0; i < LANES; i++) {
+    UNROLLED for (int i = 0; i < LANES; i++) {
         if (i & distance) continue;
         vec a = x[i], b = x[i + distance];
         x[i] = with_lower_lanes(a, b, distance);

@@ -19,6 +19,7 @@ struct request {
 static void run_pass(
     void (*work)(void *, struct member *), void *argument, const struct pass *pass) {
     const struct program *p = pass->program;
+    if (!is_packed(pass)) p->packing->is_finite = 1; /* until weights are packed that are not */
     double began = seconds();
     int64_t threads = run_together(work, argument, threads_for_spell(p->pace, p->threads));
     note_spell(p->pace, threads, pass->samples, seconds() - began);
@@ -42,6 +43,17 @@ static void evaluate(void *argument, struct member *me) {
 EXPORT void NAMED(nnkit_forward, VARIANT)(const struct program *p, int64_t samples) {
     struct request request = {{p, samples, 0, 0, 0}, 0, 0};
     run_pass(evaluate, &request, &request.pass);
+}
+
+/* Packs the weights of dense layers, which must not change from now on. */
+EXPORT void NAMED(nnkit_pack, VARIANT)(const struct program *p) {
+    struct pass pass = {p, 0, 0, 0, 0};
+    struct member alone = {.count = 1};
+    p->packing->is_finite = 1;
+    for (int64_t i = 0; i < p->layer_count; i++)
+        if (p->layers[i].kind == LAYER_DENSE && p->layers[i].packed)
+            pack_layer(&pass, p->layers + i, &alone);
+    p->packing->is_kept = 1;
 }
 
 /* Writes the outputs (samples, outputs) for inputs (samples, inputs), which are numbers or bytes and

@@ -24,6 +24,20 @@
 #define SINGLE static __attribute__((noinline, noclone))
 #endif
 
+/* Before a loop of few, constant steps, whose vectors then stay in registers; and before a short one
+ * that is run often. GCC unrolls the first kind by itself. Clang would unroll nearly every loop, which
+ * takes space, so it is told to unroll no others (`nnkit/native/platforms.py`). */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED
+#endif
+#if defined(__clang__) && !defined(__OPTIMIZE_SIZE__)
+#define UNROLLED_TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#define UNROLLED_TWICE
+#endif
+
 #if REAL_BITS == 32
 typedef float real;
 typedef int32_t whole; /* an integer as wide as a number */
@@ -166,14 +180,16 @@ INLINE vec fold(vec a, vec b, whole distance) {
 }
 
 INLINE real sum_of_lanes(vec x) {
-    for (int distance = 1; distance < LANES; distance *= 2) x += exchange(x, distance);
+    UNROLLED for (int distance = 1; distance < LANES; distance *= 2)
+        x += exchange(x, distance);
     return x[0];
 }
 
 /* Writes the sums over the lanes of two vectors next to each other. */
 INLINE void store_sums_of_two(real *to, vec a, vec b) {
     vec sums = fold(a, b, 1);
-    for (int distance = 2; distance < LANES; distance *= 2) sums += exchange(sums, distance);
+    UNROLLED for (int distance = 2; distance < LANES; distance *= 2)
+        sums += exchange(sums, distance);
     memcpy(to, &sums, 2 * sizeof *to);
 }
 
@@ -186,7 +202,8 @@ INLINE void store_sums_of_four(real *to, vec a, vec b, vec c, vec d) {
         return;
     }
     vec sums = fold(ab, cd, 2);
-    for (int distance = 4; distance < LANES; distance *= 2) sums += exchange(sums, distance);
+    UNROLLED for (int distance = 4; distance < LANES; distance *= 2)
+        sums += exchange(sums, distance);
     memcpy(to, &sums, 4 * sizeof *to);
 }
 

@@ -58,14 +58,15 @@ static void transform_weights(
                 for (int64_t i = 0; i < TAPS; i++)
                     taps[i][lane] = W[(f * channels + c + lane) * TAPS + i];
             vec columns[4][4];
-            for (int j = 0; j < 3; j++) {
-                for (int i = 0; i < 3; i++) columns[j][i] = load(taps[3 * i + j]);
+            UNROLLED for (int j = 0; j < 3; j++) {
+                UNROLLED for (int i = 0; i < 3; i++) columns[j][i] = load(taps[3 * i + j]);
                 weights_to_points(columns[j]);
             }
-            for (int i = 0; i < 4; i++) {
+            UNROLLED for (int i = 0; i < 4; i++) {
                 vec g[4] = {columns[0][i], columns[1][i], columns[2][i]};
                 weights_to_points(g);
-                for (int j = 0; j < 4; j++) store(U + (4 * i + j) * point + f * channels + c, g[j]);
+                UNROLLED for (int j = 0; j < 4; j++)
+                    store(U + (4 * i + j) * point + f * channels + c, g[j]);
             }
         }
 }
@@ -83,7 +84,7 @@ INLINE void inputs_to_points(vec d[4]) {
 
 /* Bᵀ d of the column d at `from`; asks for the same column of a channel further on. */
 INLINE void read_column(const struct image *in, const real *from, vec d[4]) {
-    for (int i = 0; i < 4; i++) {
+    UNROLLED for (int i = 0; i < 4; i++) {
         d[i] = load(from + i * in->row);
         __builtin_prefetch(from + i * in->row + 2 * in->channel);
     }
@@ -104,12 +105,12 @@ static void transform_inputs(
                 real *to = V + (c * tiles + t) * BLOCK + lane;
                 read_column(in, next, columns[2]);
                 read_column(in, next + BLOCK, columns[3]);
-                for (int i = 0; i < 4; i++) {
+                UNROLLED for (int i = 0; i < 4; i++) {
                     vec d[4] = {columns[0][i], columns[1][i], columns[2][i], columns[3][i]};
                     columns[0][i] = d[2];
                     columns[1][i] = d[3];
                     inputs_to_points(d);
-                    for (int j = 0; j < 4; j++) store(to + (4 * i + j) * point, d[j]);
+                    UNROLLED for (int j = 0; j < 4; j++) store(to + (4 * i + j) * point, d[j]);
                 }
             }
         }
@@ -152,12 +153,12 @@ INLINE void outputs_from_points(const vec m[4], vec y[2]) {
 /* The outputs of a tile, row by row. */
 INLINE void outputs_of_tile(const real *M, int64_t point, vec y[4]) {
     vec columns[4][2];
-    for (int j = 0; j < 4; j++) {
+    UNROLLED for (int j = 0; j < 4; j++) {
         vec m[4];
-        for (int i = 0; i < 4; i++) m[i] = load(M + (4 * i + j) * point);
+        UNROLLED for (int i = 0; i < 4; i++) m[i] = load(M + (4 * i + j) * point);
         outputs_from_points(m, columns[j]);
     }
-    for (int i = 0; i < 2; i++) {
+    UNROLLED for (int i = 0; i < 2; i++) {
         vec m[4] = {columns[0][i], columns[1][i], columns[2][i], columns[3][i]};
         outputs_from_points(m, y + 2 * i);
     }

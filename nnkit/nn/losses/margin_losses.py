@@ -98,7 +98,7 @@ class MultiClassHinge(ClassLoss):
 
     def per_sample(self, Y: Array, T: Array, dY: Array) -> Array:
         right = T > 0.5
-        excess = Y - np.add.reduce(Y * right, axis=0) + Y.dtype.type(self.margin)
+        excess = Y - np.add.reduce(Y, axis=0, where=right) + Y.dtype.type(self.margin)
         excess[right] = 0
         if self.form == "crammer_singer":
             worst = np.argmax(excess, axis=0)[None]

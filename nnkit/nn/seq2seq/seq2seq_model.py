@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +18,13 @@ from nnkit.nn.layer_spec import Stage, rebuild_stages
 from nnkit.nn.loss import Loss
 from nnkit.nn.model import Model
 from nnkit.nn.network import Network
-from nnkit.nn.packed_output import network_over_symbols
 from nnkit.nn.parallel.execution import Execution
 from nnkit.nn.parallel.pool import Pool
 from nnkit.nn.params import Array
 from nnkit.nn.programs import Layers
 from nnkit.nn.seq2seq.bound_encoder import BoundEncoder
 from nnkit.nn.seq2seq.encoder_decoder import EncoderDecoder
+from nnkit.nn.seq2seq.packed_output import network_over_symbols
 from nnkit.nn.seq2seq.seq2seq_layers import PairSize, Seq2SeqLayers
 from nnkit.nn.seq2seq.seq2seq_network import ONE_BY_ONE, Seq2SeqNetwork, Size
 from nnkit.nn.seq2seq.seq2seq_programs import BindPrograms, Seq2SeqPrograms
@@ -54,8 +55,19 @@ class Seq2SeqModel(Model):
     ) -> None:
         super().__init__(parts.stages, loss, seed, dtype)
         self.parts, self.start_symbol, self.forcing = parts, start_symbol, forcing
+        self._make_networks()
+
+    def _make_networks(self) -> None:
         self._trained = self.new_network(training=True)
         self._networks = Pool(lambda: self.new_network(training=False))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes of a copy, but for its networks, which compute with its own parameters."""
+        return {k: v for k, v in vars(self).items() if k not in ("_trained", "_networks")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._make_networks()
 
     @property
     def target_form(self) -> Form:
@@ -66,6 +78,16 @@ class Seq2SeqModel(Model):
     def program(self) -> tuple[Layers, ProgramLoss] | None:
         """None: the compiled kernels do not know decoders."""
         return None
+
+    @property
+    def unknown_to_kernels(self) -> str | None:
+        known = library() is None or self._seq2seq_layers is not None
+        return None if known else "a layer of the encoder or the decoder"
+
+    @property
+    def _seq2seq_layers(self) -> Seq2SeqLayers | None:
+        """The layers that the compiled kernels run; None if they lack one, or the loss."""
+        return Seq2SeqLayers.of(self.parts, self.layout, self.state_layout, self.loss, self.seed)
 
     def stages_at(self, positions: Positions) -> Sequence[Stage]:
         """The stages for sources and targets of that length."""
@@ -92,8 +114,7 @@ class Seq2SeqModel(Model):
 
     def _bind_programs(self, training: bool) -> BindPrograms | None:
         """Binds the compiled kernels to a size; None if they do not know the network."""
-        loaded = library()
-        layers = Seq2SeqLayers.of(self.parts, self.layout, self.state_layout, self.loss, self.seed)
+        loaded, layers = library(), self._seq2seq_layers
         if loaded is None or layers is None:
             return None
 

@@ -18,12 +18,12 @@ from nnkit.nn.chain import bind_chain
 from nnkit.nn.form import Form
 from nnkit.nn.layer import Binding
 from nnkit.nn.layers.recurrent import REVERSE
-from nnkit.nn.packed_output import PackedOutput, shares_of
 from nnkit.nn.params import Array, blocks_of
 from nnkit.nn.passes import INFERENCE, Pass
 from nnkit.nn.recurrent.compiled_states import CompiledStates
 from nnkit.nn.recurrent.steps import Steps
 from nnkit.nn.seq2seq.decoder_start import RecurrentPlace
+from nnkit.nn.seq2seq.packed_output import PackedOutput, shares_of
 from nnkit.nn.seq2seq.seq2seq_layers import PairSize, Seq2SeqLayers
 
 

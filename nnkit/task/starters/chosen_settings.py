@@ -8,6 +8,9 @@ from typing import Any
 
 from nnkit.data.sources.csv import Csv
 from nnkit.task.starters.rendering import flow_style
+from nnkit.text import some_names
+
+MOST_SHOWN = 20  # items of a list in a message
 
 
 @dataclass(slots=True)
@@ -18,12 +21,14 @@ class TableSettings:
         settings: the settings, as in a config.
         reasons: a reason for a setting or, by its name and an item, for an item of a list.
         texts: the column of texts, if it is the only input; it is ignored by the source.
+        unused_texts: the column of texts that is left out, beside other inputs.
         remark_lines: lines to leave out that hold a remark in the first cell and nothing else.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
     reasons: dict[tuple[str, ...], str] = field(default_factory=dict)
     texts: str | None = None
+    unused_texts: str | None = None
     remark_lines: set[int] = field(default_factory=set)
 
     def add(self, setting: str, item: Any, reason: str) -> None:
@@ -59,4 +64,11 @@ class TableSettings:
                 value = [item for item in value if str(item) in named]
             if setting == "missing_in":
                 value = {item: self.settings[setting][item] for item in value}
-            yield f"{reason}: {setting}: {flow_style(value)}"
+            yield f"{reason}: {setting}: {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    """A value as in a config; of a long list, the first items."""
+    if isinstance(value, list):
+        return f"[{some_names([*map(flow_style, value)], MOST_SHOWN)}]"
+    return flow_style(value)

@@ -64,11 +64,11 @@ def _repeated_headers(table: ParsedTable, chosen: TableSettings) -> None:
         for name, column in zip(table.header, table.columns.values(), strict=True)
     ):
         return
-    header = b""
-    for number, line in _lines(table, chosen):
-        if header and line == header:
-            chosen.add("leave_out", number, f"line {number} repeats the header")
-        header = header or line
+    header, *others = ((line, number) for number, line in _lines(table, chosen) if line)
+    found = [number for line, number in others if line == header[0]]
+    what = f"line {found[0]} repeats" if len(found) == 1 else f"{len(found):,} lines repeat"
+    for number in found:
+        chosen.add("leave_out", number, f"{what} the header")
 
 
 def _ruled_lines(table: ParsedTable, chosen: TableSettings) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nnkit.data.sources.series import Series
 from nnkit.data.tables.detection import detect_dialect
-from nnkit.data.tables.dialect import UTF_8
+from nnkit.data.tables.dialect import UTF_8, Dialect
 from nnkit.data.tables.table_reader import column_names
 from nnkit.errors import DataError, UsageError
 from nnkit.task.starters.rendering import (
@@ -19,6 +19,7 @@ from nnkit.task.starters.rendering import (
 )
 from nnkit.task.starters.starter import Starter
 from nnkit.task.starters.table_options import TableOptions
+from nnkit.task.starters.text_task import csv_rows, first_lines, numeric
 from nnkit.text import legible
 
 WINDOW = 24  # rows; fewer if the series has less than ten times as many
@@ -31,7 +32,8 @@ def starter_for_series(files: Mapping[str, Path], options: TableOptions, folder:
 
     Args:
         files: the tables by the names of their settings; only `path` is possible.
-        options: what the user says about it; without labels, its last column is predicted.
+        options: what the user says about it; without labels, its last column of numbers is
+            predicted.
         folder: the folder of the config.
 
     Raises:
@@ -58,9 +60,10 @@ def starter_for_series(files: Mapping[str, Path], options: TableOptions, folder:
         "epochs": max(10, min(200, UPDATES * BATCH_SIZE // rows)),
     }
     quoted = " and ".join(f"'{label}'" for label in labels)
+    said = "1 row predicts" if window == 1 else f"{window} successive rows predict"
     remark = (
-        f"taken as a time series with a row for each time: {window} successive rows predict the "
-        f"next value of {quoted}; `window` and `horizon` change that"
+        f"taken as a time series with a row for each time: {said} the next value of {quoted}; "
+        "`window` and `horizon` change that"
     )
     return Starter(fill_template("series", parts), remarks=(remark,))
 
@@ -71,7 +74,8 @@ def _source(path: Path, options: TableOptions) -> tuple[dict[str, Any], list[str
     if dialect.encoding != UTF_8:
         raise DataError(f"{path}: not UTF-8 text; save it as UTF-8")
     names = column_names(path, dialect)
-    wanted = options.labels or (names[-1:] if dialect.header else ["-1"])
+    last = _last_numbers(path, dialect)
+    wanted = options.labels or ([names[last]] if dialect.header else [str(last)])
     labels = [name if name in names and dialect.header else _index(name) for name in wanted]
     source = {
         "label": labels[0] if len(labels) == 1 else labels,
@@ -85,6 +89,17 @@ def _source(path: Path, options: TableOptions) -> tuple[dict[str, Any], list[str
     usual = {name: Series.model_fields[name].default for name in OPTIONAL}
     needed = {name: value for name, value in source.items() if value != usual.get(name)}
     return needed, [names[label] if isinstance(label, int) else label for label in labels]
+
+
+def _last_numbers(path: Path, dialect: Dialect) -> int:
+    """The index of the last column with mostly numbers in the first rows; -1 if there is none."""
+    rows = csv_rows(first_lines(path), dialect.delimiter)[dialect.skip_rows + dialect.header :]
+    widest = max(map(len, rows), default=0)
+    for i in reversed(range(widest)):
+        cells = [row[i].strip() for row in rows if i < len(row) and row[i].strip()]
+        if cells and numeric(cells) > 0.5:
+            return i - widest if i == widest - 1 else i
+    return -1
 
 
 def _index(name: str) -> str | int:

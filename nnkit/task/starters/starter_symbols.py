@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnkit.data.text.text_units import WordUnit
@@ -15,17 +16,18 @@ RARE_IN_LANGUAGE = 0.005  # the least share of such words in a language, those w
 FEWEST_OF_LANGUAGE = 10_000  # words from which byte pairs can be learned
 WORDS_PER_MERGE, MOST_MERGES = 27, 4000
 LEAST_LONGEST = 50  # symbols of the longest text that is accepted
+OUTLYING = 10  # how many times longer than 99 % of the texts those are that are cut
 
 
 def symbols_of(*sides: Texts) -> Choice:
     """Words, or characters if many words are rare."""
     words = _words(*sides)
-    longest = max(len(split) for texts in sides for split in map(WordUnit().splitter(()), texts))
     rare = max(sum(n == 1 for n in counts.values()) / max(counts.total(), 1) for counts in words)
     if rare > RARE:
         reason = f"{rare:.0%} of the words occur once; characters are known"
-        return {"unit": "character", "longest": _limit(_longest(*sides))}, reason
-    text: dict[str, Any] = {"unit": "word", "longest": _limit(longest)}
+        return {"unit": "character", **_limit(_characters(*sides))}, reason
+    split = WordUnit().splitter(())
+    text = {"unit": "word", **_limit([len(split(each)) for side in sides for each in side])}
     if sum(map(len, sides)) > 10_000:
         text["min_count"] = 2
     return text, "rarer and new words are unknown"
@@ -44,8 +46,19 @@ def parts_of_words(*sides: Texts) -> Choice | None:
     if least < FEWEST_OF_LANGUAGE or max(rare) < RARE_IN_LANGUAGE * least:
         return None
     merges = min(least // WORDS_PER_MERGE // 100 * 100, MOST_MERGES)
-    text = {"unit": {"bpe": merges}, "longest": _limit(_longest(*sides))}
+    text = {"unit": {"bpe": merges}, **_limit(_characters(*sides))}
     return text, "frequent words, and parts of rarer ones"
+
+
+def cut_remarks(text: Mapping[str, Any]) -> list[str]:
+    """A remark that texts far longer than all others are cut, if `data.text` says so."""
+    if text.get("too_long") != "cut":
+        return []
+    said = (
+        f"a few texts are more than {OUTLYING} times as long as 99 % of them, and are cut to "
+        f"{text['longest']} symbols: too_long: cut; `nnkit data check` names them"
+    )
+    return [said]
 
 
 def _words(*sides: Texts) -> list[Counter[str]]:
@@ -58,11 +71,21 @@ def _has_no_digit(word: str) -> bool:
     return not any(map(str.isdigit, word))
 
 
-def _longest(*sides: Texts) -> int:
-    """The characters of the longest text."""
-    return max(len(text) for texts in sides for text in texts)
+def _characters(*sides: Texts) -> list[int]:
+    """The length of each text in characters."""
+    return [len(text) for side in sides for text in side]
 
 
-def _limit(longest: int) -> int:
-    """The most symbols of a text that is accepted, of which new ones may be longer."""
-    return max(2 * longest, LEAST_LONGEST)
+def _limit(lengths: Sequence[int]) -> dict[str, Any]:
+    """The most symbols of a text that is accepted, of which new ones may be longer.
+
+    A few texts that are far longer than all others, such as a file in one line, would make training
+    slow and large; they are cut.
+
+    Args:
+        lengths: the length of each text in symbols.
+    """
+    usual = sorted(lengths)[(len(lengths) - 1) * 99 // 100]
+    most = max(OUTLYING * usual, LEAST_LONGEST)
+    limit = max(2 * max(length for length in lengths if length <= most), LEAST_LONGEST)
+    return {"longest": limit, **({"too_long": "cut"} if max(lengths) > limit else {})}

@@ -61,8 +61,11 @@ def choose_settings(path: Path, options: TableOptions) -> TableSettings:
         if i not in labels:
             _choose_column(table, i, profile, chosen)
     inputs = len(profiles) - len(labels) - len(chosen.settings.get("ignore", ()))
+    texts = column_of_texts(table, labels)
     if not inputs:
         _take_texts(table, labels, chosen)
+    elif texts in chosen.settings.get("ignore", ()):
+        chosen.unused_texts = texts
     first = ("kind", "path", "label", "task")
     chosen.settings = {
         name: chosen.settings[name] for name in first if name in chosen.settings

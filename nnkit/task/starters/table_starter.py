@@ -62,6 +62,7 @@ def starter_for_table(files: Mapping[str, Path], options: TableOptions, folder: 
         _label_in_words(columns, dataset, is_decided=options.task is not None),
         *range_remarks(dataset),
         *_maybe_series(chosen, dataset),
+        *_maybe_texts(chosen),
         *dataset.notices,
     )
     return Starter(fill_template("vectors", parts), columns, remarks)
@@ -119,3 +120,14 @@ def _maybe_series(chosen: TableSettings, dataset: Dataset) -> list[str]:
     if len(chosen.settings.get("dates", ())) != 1 or dataset.classes is not None:
         return []
     return ["if the rows are a time series, --task forecast predicts values from those before"]
+
+
+def _maybe_texts(chosen: TableSettings) -> list[str]:
+    """Names the tasks for texts, if a column of texts is left out."""
+    if chosen.unused_texts is None:
+        return []
+    said = (
+        f"column '{chosen.unused_texts}' holds texts, which a table cannot use: --task "
+        "translation, text_classification or text_regression with --label COLUMN predicts from them"
+    )
+    return [said]

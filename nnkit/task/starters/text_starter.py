@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
 from nnkit.data.text.csv_pairs import read_csv_pairs
-from nnkit.data.text.text_lines import read_lines
+from nnkit.data.text.text_folder import read_lines_of
 from nnkit.data.text.text_pairs import TextPairs, read_pairs
 from nnkit.errors import DataError
 from nnkit.task.starters.dataset_parts import FEWEST_TO_SPLIT
 from nnkit.task.starters.rendering import fill_template, path_in_config
 from nnkit.task.starters.starter import Starter
-from nnkit.task.starters.starter_symbols import parts_of_words, symbols_of
-from nnkit.task.starters.text_task import TAGGED, TextTask, share_of_numbers
+from nnkit.task.starters.starter_symbols import cut_remarks, parts_of_words, symbols_of
+from nnkit.task.starters.text_task import (
+    TAGGED,
+    TextTask,
+    columns_for,
+    csv_delimiter,
+    first_lines,
+    have_tagged_words,
+    numeric,
+)
 
 AS_TABLE = "--task {} takes the file as a table"
 LANGUAGE = {  # settings against overfitting
@@ -40,63 +49,87 @@ NUMBER_EACH = {  # the parts of a starter config that are of numbers
 }
 
 
-def starter_for_texts(task: TextTask, path: Path, folder: Path) -> Starter:
+def starter_for_texts(
+    task: TextTask, path: Path, folder: Path, label: str | None = None
+) -> Starter:
     """A starter config for a file of texts.
 
     Args:
         task: what is predicted.
         path: the file.
         folder: the folder of the config.
+        label: the column to predict, by its name or its index from 0; None for the second.
 
     Raises:
         DataError: the file cannot be read, or is not of that kind.
+        UsageError: there is no such column.
     """
     place = path_in_config(path, folder)
     if task == "language_model":
         return _language_model(path, place)
-    if task == "tagging" and path.suffix in TAGGED:
+    if task == "tagging" and _has_word_lines(path):
         return _tagging({"kind": "tagged", "path": place}, path, None)
-    source: dict[str, Any] = {"kind": "pairs", "path": place}
-    if path.suffix == ".csv":
-        pairs = read_csv_pairs(path)
-        pairs = replace(pairs, notices=(*pairs.notices, _named_columns(path, pairs)))
-        source |= {"delimiter": ",", "header": True}
-    else:
-        pairs = read_pairs(path)
+    source, pairs = _pairs_of(task, path, label)
+    source = {"kind": "pairs", "path": place, **source}
     if task == "tagging":
         return _tagging(source, path, pairs)
     if task == "translation":
         return _translation(source, pairs)
-    if _begins_with_names(task, pairs):
-        source["header"] = True
-        pairs = read_pairs(path, header=True)
     starter = starter_for_labelled_texts(task, source, pairs)
     as_table = AS_TABLE.format(task.removeprefix("text_"))
     number = number_instead(task, pairs, "text_regression")
     return replace(starter, remarks=(*starter.remarks, *number, as_table))
 
 
+def _has_word_lines(path: Path) -> bool:
+    """Whether each line has a word and its tags, rather than a sentence."""
+    return path.suffix in TAGGED or (path.suffix != ".csv" and have_tagged_words(first_lines(path)))
+
+
+def _pairs_of(task: TextTask, path: Path, label: str | None) -> tuple[dict[str, Any], TextPairs]:
+    """The settings of a source of pairs, without its path, and the pairs."""
+    source: dict[str, Any] = {} if label is None else columns_for(path, label)
+    columns = source.get("source", 0), source.get("target", 1)
+    if path.suffix == ".csv":
+        delimiter = csv_delimiter(path)
+        source |= {"delimiter": delimiter, "header": True}
+        pairs = read_csv_pairs(path, *columns, delimiter=delimiter)
+        return source, _with_names_said(pairs)
+    pairs = read_pairs(path, *columns)
+    if _begins_with_names(task, pairs):
+        return {**source, "header": True}, _with_names_said(read_pairs(path, *columns, header=True))
+    return source, pairs
+
+
 def number_instead(task: TextTask, pairs: TextPairs, other: str) -> tuple[str, ...]:
     """Says that classes which are numbers could be predicted as such, by the task `other`."""
-    doubtful = task == "text_classification" and share_of_numbers(pairs.targets) == 1
+    doubtful = task == "text_classification" and numeric(pairs.targets) == 1
     return (f"--task {other} predicts a number",) if doubtful else ()
 
 
 def _begins_with_names(task: TextTask, pairs: TextPairs) -> bool:
     """Whether the first line, which was taken for a text and its label, names the columns."""
-    if pairs.names or len(pairs.targets) < FEWEST_TO_SPLIT:
+    if pairs.names or len(pairs.targets) < FEWEST_TO_SPLIT or task == "tagging":
         return False
     first, *others = (target.strip() for target in pairs.targets)
     if task == "text_regression":
-        return not share_of_numbers([first]) and bool(share_of_numbers(others[:1]))
+        return not numeric([first]) and bool(numeric(others[:1]))
+    if task == "translation":  # a name has other characters than 07:37
+        return len(first.split()) == 1 and set(first.casefold()).isdisjoint(
+            chain.from_iterable(map(str.casefold, others))
+        )
     is_label = min(Counter(others).values()) == 1 or first in others
     return not is_label and len(pairs.sources[0].split()) == 1
 
 
-def _named_columns(path: Path, pairs: TextPairs) -> str:
-    """A notice that the first row of a table is not a pair."""
+def _with_names_said(pairs: TextPairs) -> TextPairs:
+    """The pairs with a notice that the first row of their file names the columns."""
     names = ", ".join(pairs.names)
-    return f"{path}:1: names the columns: {names}; 'header: false' under data.source reads a pair"
+    said = (
+        f"{pairs.path}:1: names the columns: {names}; 'header: false' under data.source reads a "
+        "pair"
+    )
+    return replace(pairs, notices=(*pairs.notices, said))
 
 
 def _translation(source: dict[str, Any], pairs: TextPairs) -> Starter:
@@ -119,6 +152,7 @@ def _translation(source: dict[str, Any], pairs: TextPairs) -> Starter:
         "taken as pairs of texts: the second column is written, given the first",
         "'source: 1' and 'target: 0' under data.source swap them; "
         + AS_TABLE.format("classification"),
+        *cut_remarks(text),
         *pairs.notices,
     )
     return Starter(fill_template("translation", parts), remarks=remarks)
@@ -162,7 +196,7 @@ def starter_for_labelled_texts(
         **of_task,
         **_length_of_training(count),
     }
-    remarks = (f"taken as texts with {of_task['each']}", *pairs.notices)
+    remarks = (f"taken as texts with {of_task['each']}", *cut_remarks(text), *pairs.notices)
     return Starter(fill_template("texts", parts), remarks=remarks)
 
 
@@ -180,7 +214,8 @@ def _classes_of(pairs: TextPairs) -> dict[str, str]:
 
 
 def _language_model(path: Path, place: str) -> Starter:
-    lines = [line for line in read_lines(path).texts if line.strip()]
+    read = read_lines_of(path)
+    lines = [line for line in read.texts if line.strip()]
     if not lines:
         raise DataError(f"{path}: contains no text")
     characters = sum(map(len, lines))
@@ -194,7 +229,8 @@ def _language_model(path: Path, place: str) -> Starter:
             "longest": 2 * max(map(len, lines)),
         }
         remark = "taken as a text on each line; 'samples: document' reads one long text"
-        return Starter(fill_template("language_model", {**parts, **of_lines}), remarks=(remark,))
+        text = fill_template("language_model", {**parts, **of_lines})
+        return Starter(text, remarks=(remark, *read.notices))
     of_document = {
         "content": f"A text of {characters:,} characters",
         "source": {**source, "validation_part": 0.1},
@@ -204,6 +240,7 @@ def _language_model(path: Path, place: str) -> Starter:
     remarks = (
         "taken as one long text; with 'samples: lines' each line is a text of its own",
         "its last tenth is held out as the validation set",
+        *read.notices,
     )
     return Starter(fill_template("language_model", {**parts, **of_document}), remarks=remarks)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,21 @@ def test_gradients_of_each_block() -> None:
     )
     assert len(checks) == len(model.layout.parameters)
     assert not [check for check in checks if not check.passed]
+
+
+@pytest.mark.parametrize("score", ["general", "additive"])  # with the kernels, and without
+def test_a_copy_computes_with_its_own_parameters(score: str) -> None:
+    model, (X, T) = model_of(READS, [*WRITES, attention(score, feeding=True)]), batch()
+    _, gradient = loss_and_gradient(model, X, T, LENGTHS, TARGET_LENGTHS)
+    copied = deepcopy(model)
+    copied.params.fill(0)
+    loss, _ = loss_and_gradient(copied, X, T, LENGTHS, TARGET_LENGTHS)
+    assert loss == pytest.approx(np.log(model.output_form.channels))
+    weights = copied.attention(X[:, 1], [1])
+    assert weights is not None
+    np.testing.assert_allclose(weights, 1 / len(X))
+    np.testing.assert_array_equal(model.grads, gradient)
+    assert loss_and_gradient(model, X, T, LENGTHS, TARGET_LENGTHS)[0] != loss
 
 
 @every

@@ -31,10 +31,19 @@ def test_a_header_on_each_page(template: str, tmp_path: Path) -> None:
     lines = ["", "a,y", *rows[:40], "", "a,y", *rows[40:80], "a,y", *rows[80:]]
     chosen = choose(tmp_path, lines)
     assert chosen.settings["leave_out"] == [44, 85]
-    assert chosen.reasons["leave_out", "44"] == "line 44 repeats the header"
+    assert chosen.reasons["leave_out", "44"] == "2 lines repeat the header"
     dataset = chosen.source().load()
     assert len(dataset.samples) == ROWS
     assert dataset.classes == ("no", "yes")
+
+
+def test_many_lines_that_are_left_out_are_one_message(tmp_path: Path) -> None:
+    rows = 6 * lines_of([f"word {i % 30}" for i in range(ROWS)])
+    pages = [line for i in range(0, len(rows), 25) for line in ("a,y", *rows[i : i + 25])]
+    chosen = choose(tmp_path, pages)
+    (said,) = (remark for remark in chosen.remarks() if "header" in remark)
+    assert said.startswith("23 lines repeat the header: leave_out: [27, 53, 79, ")
+    assert said.endswith(", … (23 in all)]")
 
 
 def test_a_row_that_repeats_one_name_is_no_header(tmp_path: Path) -> None:

@@ -1,36 +1,99 @@
-"""Starter configs for files of texts: what each is taken for, and that its network can be built."""
+"""Tests of starter configs for files of texts: what is decided, and that the network suits it."""
 
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nnkit
-from nnkit.errors import UsageError
-from nnkit.task.config import Config
+from nnkit.data.sources.text_files import Pairs
+from nnkit.errors import DataError, UsageError
 from nnkit.task.starters import starter_for
-from nnkit.task.starters.starter import Starter
 from nnkit.task.starters.table_options import TableOptions
 from tests.inference.text_models import sentences
+from tests.task.starters.configs import loaded, table
 
 DATA = Path(__file__).parents[3] / "data" / "text"
 NAMES = "\n".join(f"name{i} of {i * 7}" for i in range(50))
 
 
-def table(kind: str) -> str:
-    """A table of numbered sentences, with their class or half of a number before them."""
-    rows = (line.split("\t") for line in sentences(kind).splitlines())
-    half = ".5" if kind == "number" else ""
-    cells = (f'{i},{mark}{half},"{text}, {i}"' for i, (text, mark) in enumerate(rows))
-    return "\n".join(["id,mark,text", *cells])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (sentences("translate").encode("utf-16"), "a.tsv: UTF-16 text; convert it: iconv"),
+        (sentences("translate").encode() + b"caf\xe9\tx y\n", "a.tsv:201:4: byte 0xe9 is not"),
+        (sentences("translate").encode() + b"a\0\tx y\n", "a.tsv:201:2: a NUL character"),
+        (sentences("translate").encode() + b"a\tb\tc\n", "a.tsv:201: 3 columns, but 2 in the fi"),
+    ],
+)
+def test_a_fault_of_a_file_of_pairs_is_named_with_its_place(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    """The file is not taken for a table because of it."""
+    (tmp_path / "a.tsv").write_bytes(content)
+    with pytest.raises(DataError, match=re.escape(message)):
+        starter_for(tmp_path / "a.tsv", TableOptions(), tmp_path)
 
 
-def loaded(starter: Starter, folder: Path) -> Config:
-    """The config of a starter, from a file in a folder."""
-    (folder / "a.yaml").write_text(starter.text, encoding="utf-8")
-    return nnkit.load_config(folder / "a.yaml")
+def test_a_text_far_longer_than_all_others_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text(sentences("translate") + "one " * 5000 + "\tun\n")
+    starter = starter_for(path, TableOptions(), tmp_path)
+    text = loaded(starter, tmp_path).data.text
+    assert text is not None
+    assert (text.longest, text.too_long) == (50, "cut")
+    assert any("are cut to 50 symbols" in remark for remark in starter.remarks)
+
+
+def test_a_line_of_names_above_pairs(tmp_path: Path) -> None:
+    """A name has other characters than all texts below it."""
+    lines = "".join(f"{i} past {i * 7 % 24}\t{i * 7 % 24:02}:{i:02}\n" for i in range(60))
+    for first, has_header in (("Words\tClock\n", True), ("7 past 7\t07:07\n", False)):
+        (tmp_path / "a.tsv").write_text(first + lines)
+        starter = starter_for(tmp_path / "a.tsv", TableOptions(), tmp_path)
+        data = loaded(starter, tmp_path).data.load()
+        assert len(data.samples) == (60 if has_header else 61)
+        assert any("a.tsv:1: names the columns" in said for said in starter.remarks) == has_header
+
+
+@pytest.mark.parametrize(("label", "columns"), [("mark", ("text", "mark")), ("1", (2, 1))])
+def test_the_column_to_predict_from_texts_can_be_chosen(
+    tmp_path: Path, label: str, columns: tuple[str | int, str | int]
+) -> None:
+    (tmp_path / "a.csv").write_text(table("label"))
+    options = TableOptions(labels=(label,), text_task="text_classification")
+    source = loaded(starter_for(tmp_path / "a.csv", options, tmp_path), tmp_path).data.source
+    assert isinstance(source, Pairs)
+    assert (source.source, source.target) == columns
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"labels": ("marks",)}, "--label marks: .*a.csv: no such column; available: id, mark, te"),
+        ({"labels": ("id", "mark")}, "one column is predicted from texts, not several"),
+        ({"missing": ("?",)}, "for tables, not for texts"),
+    ],
+)
+def test_options_that_texts_do_not_take(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "a.csv").write_text(table("label"))
+    with pytest.raises(UsageError, match=message):
+        starter_for(
+            tmp_path / "a.csv", TableOptions(text_task="text_regression", **options), tmp_path
+        )
+
+
+def test_texts_that_a_table_leaves_out_are_named(tmp_path: Path) -> None:
+    rows = (f"{line},{i % 7}.5,{'ab'[i % 2]}" for i, line in enumerate(NAMES.splitlines()))
+    (tmp_path / "a.csv").write_text("\n".join(["review,stars,mood", *rows]))
+    remarks = starter_for(tmp_path / "a.csv", TableOptions(), tmp_path).remarks
+    assert any("column 'review' holds texts, which a table cannot use" in said for said in remarks)
 
 
 def test_few_pairs_are_not_divided_and_commas_are_taken_for_a_table_of_pairs(
@@ -50,40 +113,6 @@ def test_a_line_of_names_is_no_text(tmp_path: Path, kind: str, first: str) -> No
     config = loaded(starter_for(path, TableOptions(), tmp_path), tmp_path)
     assert len(config.data.load().samples) == 200
     assert config.data.load().label == first
-
-
-@pytest.mark.parametrize("kind", ["label", "number"])
-def test_a_table_of_texts_and_a_label(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "a.csv").write_text(table(kind))
-    starter = starter_for(tmp_path / "a.csv", TableOptions(labels=("mark",)), tmp_path)
-    assert starter.remarks[0] == "column 'text' holds texts, 'mark' their labels"
-    config = loaded(starter, tmp_path)
-    assert config.data.source.model_dump()["target"] == "mark"
-    data = config.data.load()
-    assert data.classes == (("long", "short") if kind == "label" else None)
-    assert len(data.samples) == 200
-
-
-def test_a_table_of_texts_with_a_test_set_of_its_own(tmp_path: Path) -> None:
-    for name in ("a.csv", "test.csv"):
-        (tmp_path / name).write_text(table("number"))
-    options = TableOptions(labels=("mark",))
-    starter = starter_for(tmp_path / "a.csv", options, tmp_path, {"test": tmp_path / "test.csv"})
-    sets = loaded(starter, tmp_path).data.load()
-    assert (len(sets.samples), len(sets.test or ())) == (200, 200)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("id,mark\n" + "".join(f"a{i},{i}.5\n" for i in range(60)), "no input column is left"),
-        (table("number").replace(",", ";").replace(".5", ",5"), "if the file needed no setting d"),
-    ],
-)
-def test_a_table_that_cannot_be_taken_as_texts(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "a.csv").write_text(content)
-    with pytest.raises(UsageError, match=message):
-        starter_for(tmp_path / "a.csv", TableOptions(labels=("mark",)), tmp_path)
 
 
 def test_grades_are_classes_but_could_be_numbers(tmp_path: Path) -> None:

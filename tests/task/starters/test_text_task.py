@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from nnkit.errors import DataError
 from nnkit.task.starters.text_task import task_of_texts
 from tests.inference.text_models import sentences
 
 DATA = Path(__file__).parents[3] / "data" / "text"
 WORDS = "".join(f"{chr(97 + i // 26)}{chr(97 + i % 26)}o\t{chr(97 + i % 26)}a\n" for i in range(80))
+WORD_LINES = "show O\nflights O\nto O\nboston B-to\n\nto O\nthe O\nhague B-to\n\nleave O\nnow O\n"
+ATTRIBUTED = "".join(
+    f"{line}\tsentence {i} by user {i}\n"
+    for i, line in enumerate(sentences("translate").split("\n")[:-1])
+)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +37,20 @@ WORDS = "".join(f"{chr(97 + i // 26)}{chr(97 + i % 26)}o\t{chr(97 + i % 26)}a\n"
         ("a.csv", "a,b\n" + sentences("translate").replace("\t", ","), "translation"),
         ("a.csv", "a,b\n" + sentences("label").replace("\t", ","), "text_classification"),
         ("a.csv", "a,b\n" + WORDS.replace("\t", ",1,"), None),
+        ("a.csv", "a;b\n" + sentences("translate").replace("\t", ";"), "translation"),
         ("a.conllu", "1\tgo\tgo\tVERB\n", "tagging"),
+        ("a.conll", WORD_LINES, "tagging"),
+        ("a.txt", WORD_LINES, "tagging"),
+        ("a.tsv", WORD_LINES.replace(" ", "\t"), "tagging"),
+        ("a.txt", WORD_LINES.replace("\n\n", "\n"), "language_model"),
+        ("a.csv", "a,b\n" + "".join(f"go {i},O B-x\n" for i in range(30)), "tagging"),
         ("a.txt", b"\xff\xfe", None),
+        ("a.tsv", sentences("translate").encode("utf-16"), "translation"),
+        ("a.tsv", sentences("translate").encode() + b"caf\xe9 noir\tblack coffee\n", "translation"),
+        ("a.tsv", sentences("translate") + "one\ttwo\tthree\n\nfour\t\n", "translation"),
+        ("a.tsv", ATTRIBUTED, "translation"),
+        ("a.tsv", ATTRIBUTED.replace("sentence ", "").replace(" by user ", "-"), None),
+        ("a.txt", bytes(range(256)) * 9, None),
     ],
 )
 def test_what_a_file_is_taken_for(
@@ -53,3 +71,9 @@ def test_what_a_file_is_taken_for(
 )
 def test_the_shipped_texts(file: str, task: str) -> None:
     assert task_of_texts(DATA / file) == task
+
+
+def test_a_file_for_columns_that_has_no_tabs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text(sentences("translate").replace("\t", "    "))
+    with pytest.raises(DataError, match=r"a\.tsv:1: there is no tab in this line, .* a tab separ"):
+        task_of_texts(tmp_path / "a.tsv")

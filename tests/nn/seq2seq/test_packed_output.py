@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnkit.nn.packed_output import PackedOutputNetwork
 from nnkit.nn.params import Array
 from nnkit.nn.passes import Observer, Pass
+from nnkit.nn.seq2seq.packed_output import PackedOutputNetwork
 from nnkit.nn.seq2seq.seq2seq_model import Seq2SeqModel
 from nnkit.random import generator
 from tests.nn.seq2seq.networks import SOURCE_SYMBOLS, model_of
