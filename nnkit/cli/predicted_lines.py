@@ -150,6 +150,10 @@ def say_about_lines(model: TrainedModel, lines: Sequence[TextLine]) -> None:
     """Says what of the lines the model does not know, and what of them it leaves out."""
     coding = model.coding
     assert coding is not None
+    if coding.windows is not None:
+        for line in lines:
+            if line.path == OPTION and not line.text:
+                say_wrapped(f"{line.place}: nothing to continue; give at least one symbol")
     settings, known = coding.inputs.coding, coding.inputs.symbols
     unknown: Counter[str] = Counter()
     cut: list[str] = []

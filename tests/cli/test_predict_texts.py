@@ -134,6 +134,12 @@ def test_what_is_not_known_is_said(
     assert "a tab is part of the text in in.tsv:1" in answer.err
 
 
+def test_a_model_of_windows_needs_a_symbol_to_continue(program: Program, folder: Path) -> None:
+    answer = program("predict", "--text", "", "-c", run_of("windows", folder))
+    assert (answer.code, answer.out) == (0, "\n")
+    assert answer.err == "--text 1: nothing to continue; give at least one symbol\n"
+
+
 def test_the_sources_of_a_file_of_pairs_are_read_as_in_training(
     program: Program, translator: Path, tmp_path: Path
 ) -> None:
