@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nnkit.native.build import build
+from nnkit.native.build import MOST_BYTES, build
 from nnkit.native.platforms import BuildError
 
 COMPILER = [sys.executable, "-m", "ziglang", "cc", "-target"]
@@ -25,8 +25,6 @@ TARGETS = (
     "aarch64-macos",
     "x86_64-windows-gnu",
 )
-
-MOST_BYTES = 1_000_000  # a library has fewer
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ from nnkit.native.platforms import (
 # Compiled once, for any instruction set.
 COMMON = ("processor.c", "arithmetic.c", "team.c", "pace.c", "decimals.c")
 COMPILERS = ("cc", "gcc", "clang")
+MOST_BYTES = 1_000_000  # the library takes fewer, whatever the compiler
 # Seconds after which the compiler is ended: when it is asked for its target, and when it compiles.
 LONGEST_PROBE, LONGEST_CALL = 60, 1800
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nnkit.native.build import COMPILERS, build, find_compiler, kind_and_target
+from nnkit.native.build import COMPILERS, MOST_BYTES, build, find_compiler, kind_and_target
 from nnkit.native.library import load, usable_kernels
 from nnkit.native.platforms import (
     INSTRUCTION_SETS,
@@ -20,7 +20,6 @@ from nnkit.native.platforms import (
     library_path,
 )
 from tests.cli.program import plain_environment
-from tools.cross_compile import MOST_BYTES
 
 ROOT = Path(__file__).parents[2]
 
