@@ -328,3 +328,11 @@ def test_small_calls_of_each_network_are_measured(capsys: pytest.CaptureFixture[
     of_python = 1
     assert len(rows) == of_python + len(small_calls.NETWORKS) * len(small_calls.PER_CALL)
     assert all(float(row[2].replace(",", "")) > 0 for row in rows)
+
+
+def test_noise_replaces_zeros_only() -> None:
+    X = np.array([[0, 0.5, 1], [0, 0, 0.25]], np.float32)
+    found = without_zeros(X)
+    assert found.dtype == X.dtype
+    assert (found > 0).all()
+    np.testing.assert_array_equal(found[X > 0], X[X > 0])

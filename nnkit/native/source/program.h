@@ -234,7 +234,7 @@ struct program {
     const void *weights;     /* sample weights (n,), or NULL */
     int64_t draw;            /* the counter of random draws, of the first step */
     int64_t drawn_before, drawn_after; /* samples of other processes in the same draws */
-    struct packing *packing;
+    struct packing *packing; /* of dense layers; NULL of programs that never pack */
 };
 
 #endif
