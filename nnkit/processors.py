@@ -43,8 +43,8 @@ def processor_quota(membership: Path = MEMBERSHIP, groups: Path = GROUPS) -> flo
 
 def _folders(membership: Path, groups: Path) -> Iterator[Path]:
     """Yields the folders of the groups that may limit processor time, and of those around them."""
-    with suppress(OSError):
-        for line in membership.read_text().splitlines():
+    with suppress(OSError, ValueError):
+        for line in _text(membership).splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers and "cpu" not in controllers.split(","):
                 continue
@@ -57,9 +57,15 @@ def _folders(membership: Path, groups: Path) -> Iterator[Path]:
 def _quota(folder: Path) -> float:
     """The limit of a control group; infinite if it has none, or is not visible from here."""
     with suppress(OSError, ValueError):
-        quota, period = map(float, (folder / "cpu.max").read_text().replace("max", "inf").split())
+        quota, period = map(float, _text(folder / "cpu.max").replace("max", "inf").split())
         return quota / period
     with suppress(OSError, ValueError):
-        quota = float((folder / "cpu.cfs_quota_us").read_text())
-        return quota / float((folder / "cpu.cfs_period_us").read_text()) if quota > 0 else inf
+        quota, period = (
+            float(_text(folder / f"cpu.cfs_{name}_us")) for name in ("quota", "period")
+        )
+        return quota / period if quota > 0 else inf
     return inf
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
