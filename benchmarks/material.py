@@ -30,15 +30,15 @@ def main() -> None:
     for prefix, name, count in (("", "train", row.images), ("test_", "test", None)):
         data = task.prepare(task.sets[name], model)
         inputs = np.asarray(data.inputs[:count], np.float32)
-        if name == "test" and not row.zeros:
-            inputs = without_zeros(inputs)
         material.save(f"{prefix}inputs", inputs.reshape(len(inputs), INPUTS))
         material.save(f"{prefix}classes", data.targets[:count])
     material.save_weights("initial", weights)
     training.repeat(row.repetitions)
     material.save_weights("trained", weights)
-    images = material.load("test_inputs")[: row.answered].reshape(-1, *model.input_shape)
-    material.save("test_outputs", model.forward(images))
+    answered = material.first("test_inputs", row.answered)
+    answered = answered if row.zeros else without_zeros(answered)
+    material.save("answered_inputs", answered)
+    material.save("outputs", model.forward(answered.reshape(-1, *model.input_shape)))
 
 
 def without_zeros(X: Array) -> Array:

@@ -44,7 +44,8 @@ class Material:
         """Loads an array by name.
 
         `inputs` and `test_inputs` (n, 784): grey values 0 … 1; `classes` and `test_classes` (n,);
-        `test_outputs` (10000, 10): nnkit's outputs with the trained weights.
+        `answered_inputs` (answered, 784): test inputs of inference; `outputs` (answered, 10):
+        nnkit's outputs for these with the trained weights.
         """
         return np.load(self.folder / f"{name}.npy")
 
@@ -161,7 +162,7 @@ class Inference(Job):
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         self.samples = self.row.answered // self.batch * self.batch
-        self.X = self.material.first("test_inputs", self.samples)
+        self.X = self.material.first("answered_inputs", self.samples)
         self.answers: Sequence[Any] = ()
 
     @abstractmethod
@@ -174,7 +175,7 @@ class Inference(Job):
 
     def figures(self) -> dict[str, float]:
         Y = np.concatenate([np.asarray(part) for part in self.answers])
-        wanted = self.material.first("test_outputs", self.samples)
+        wanted = self.material.first("outputs", self.samples)
         return {
             "accuracy": _accuracy(Y, self.material.first("test_classes", self.samples)),
             "deviation": float(np.max(np.abs(Y - wanted))),
