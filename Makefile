@@ -91,7 +91,7 @@ package: $(DEV)  ## Build the source distribution and the wheel into dist/
 bench: $(BENCH)  ## Measure speed against PyTorch, JAX and other libraries, in 30 minutes
 	$(BENCH_VENV)/bin/python -m benchmarks.speed
 
-bench-short: $(BENCH)  ## The same in 8 minutes: shorter, and with fewer settings
+bench-short: $(BENCH)  ## The same in 9 minutes: shorter, and with fewer settings
 	$(BENCH_VENV)/bin/python -m benchmarks.speed --short
 
 clean:  ## Remove environments, caches, runs and builds

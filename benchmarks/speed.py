@@ -129,7 +129,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     names = [contender.name for contender in CONTENDERS]
     add = parser.add_argument
-    add("--short", action="store_true", help="3 rounds of 0.2 s in 7 minutes")
+    add("--short", action="store_true", help="3 rounds of 0.2 s in 9 minutes")
     add("--rounds", type=int, help="portions of each contender; default 7")
     add("--seconds", type=float, help="length of a portion; default 0.5")
     add("--minutes", type=float, help="what all may take, within which settings are tried; 28")

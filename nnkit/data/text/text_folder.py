@@ -9,6 +9,7 @@ from pathlib import Path
 from nnkit.data.folder_files import files_in
 from nnkit.data.text.text_lines import TextLines, read_lines
 from nnkit.errors import DataError
+from nnkit.text import some_names
 
 MOST_NAMED = 5  # files that are left out
 
@@ -50,8 +51,7 @@ def is_text_file(file: Path) -> bool:
 def _said(folder: Path, texts: Sequence[Path], files: Sequence[Path]) -> Iterator[str]:
     """Yields what is read of a folder, and what is not."""
     count = f"{len(texts):,} text file{'s' * (len(texts) != 1)}"
-    yield f"{folder}: {count}, read one after the other in the order of their names"
-    if others := [str(file.relative_to(folder)) for file in files if file not in set(texts)]:
-        more = ", …" if len(others) > MOST_NAMED else ""
+    yield f"{folder}: {count}, read one after the other in the order of their paths"
+    if others := [str(file.relative_to(folder)) for file in files if not is_text_file(file)]:
         files_are = "1 other file is" if len(others) == 1 else f"{len(others):,} other files are"
-        yield f"{folder}: {files_are} left out: {', '.join(others[:MOST_NAMED])}{more}"
+        yield f"{folder}: {files_are} left out: {some_names(others, MOST_NAMED)}"

@@ -28,7 +28,7 @@ def test_text_files_are_read_in_the_order_of_their_paths(letters: Path) -> None:
     found = read_lines_of(letters)
     assert found.texts == ("one", "two", "", "three", "four")
     assert found.notices == (
-        f"{letters}: 3 text files, read one after the other in the order of their names",
+        f"{letters}: 3 text files, read one after the other in the order of their paths",
         f"{letters}: 1 other file is left out: notes.md",
     )
 
